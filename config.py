@@ -1,0 +1,107 @@
+"""Typed settings from the environment (``KIBALI_*``). In production the portal refuses to start without its secrets."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+
+Mode = Literal["production", "demo", "test"]
+Country = Literal["RW", "CG"]
+ROOT = Path(__file__).resolve().parent
+DEFAULT_SECRET = "demo-secret-not-for-production"
+
+
+class SettingsError(Exception):
+    """A setting is missing or unsafe; the message says which and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    mode: Mode = "production"
+    country: Country = "RW"
+    database_url: str = ""
+    secret_key: str = field(default="", repr=False)
+    base_url: str = "http://127.0.0.1:8000"
+    store: Path = ROOT / ".local" / "store"
+    https: bool = True
+    demo_accounts: bool = False
+    mail_url: str = ""  # smtp://user:password@host:port, or empty: the demo mailbox only
+    momo_url: str = "http://127.0.0.1:8001"
+    momo_subscription_key: str = field(default="", repr=False)
+    momo_api_user: str = ""
+    momo_api_key: str = field(default="", repr=False)
+    momo_environment: str = "sandbox"
+    webhook_private_hosts: bool = False  # allow delivery to loopback: the demo's marketplace
+    trusted_proxies: int = 0
+
+    @property
+    def demo(self) -> bool:
+        return self.mode == "demo"
+
+    def check(self) -> None:
+        """Raise SettingsError for anything that would be unsafe or cannot work."""
+        if self.mode not in get_args(Mode):
+            raise SettingsError(f"KIBALI_MODE is {self.mode!r}; it must be production, demo or test.")
+        if self.country not in get_args(Country):
+            raise SettingsError(f"KIBALI_COUNTRY is {self.country!r}; it must be RW or CG.")
+        if not self.database_url:
+            raise SettingsError("KIBALI_DATABASE_URL is not set. Give it the address of a PostgreSQL 15 or newer.")
+        if self.mode != "production":
+            return
+        if len(self.secret_key) < 32 or self.secret_key == DEFAULT_SECRET:
+            raise SettingsError(
+                "KIBALI_SECRET_KEY is missing, short or the demo one. Set it to 32 or more random characters, "
+                "for instance the output of: python -c 'import secrets; print(secrets.token_hex(32))'"
+            )
+        if not self.https or not self.base_url.startswith("https://"):
+            raise SettingsError(
+                "In production cookies must travel over HTTPS only: set KIBALI_BASE_URL to an https:// address "
+                "and do not set KIBALI_HTTPS=0."
+            )
+        if self.demo_accounts:
+            raise SettingsError("Demo accounts are not allowed in production: remove KIBALI_DEMO_ACCOUNTS.")
+        if self.webhook_private_hosts:
+            raise SettingsError("KIBALI_WEBHOOK_PRIVATE_HOSTS is for the demo: remove it in production.")
+
+
+def _flag(value: str) -> bool:
+    return value.strip().lower() in {"1", "true", "yes", "on"}
+
+
+def load(environment: dict[str, str] | None = None) -> Settings:
+    """Settings from ``environment`` (the process's by default), checked."""
+    env = dict(os.environ) if environment is None else environment
+
+    def get(name: str, default: str = "") -> str:
+        return env.get(f"KIBALI_{name}", default)
+
+    mode = get("MODE", "production")
+    relaxed = mode in {"demo", "test"}
+    settings = Settings(
+        mode=mode,  # type: ignore[arg-type]  # check() below refuses any other word
+        country=get("COUNTRY", "RW").upper(),  # type: ignore[arg-type]
+        database_url=_psycopg(get("DATABASE_URL")),
+        secret_key=get("SECRET_KEY", DEFAULT_SECRET if relaxed else ""),
+        base_url=get("BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
+        store=Path(get("STORE", str(ROOT / ".local" / "store"))),
+        https=_flag(get("HTTPS", "0" if relaxed else "1")),
+        demo_accounts=_flag(get("DEMO_ACCOUNTS", "1" if mode == "demo" else "0")),
+        mail_url=get("MAIL_URL"),
+        momo_url=get("MOMO_URL", "http://127.0.0.1:8001").rstrip("/"),
+        momo_subscription_key=get("MOMO_SUBSCRIPTION_KEY", "demo-subscription" if relaxed else ""),
+        momo_api_user=get("MOMO_API_USER", "5f0c1f3e-0000-4000-8000-00000000000a" if relaxed else ""),
+        momo_api_key=get("MOMO_API_KEY", "demo-api-key" if relaxed else ""),
+        momo_environment=get("MOMO_ENVIRONMENT", "sandbox"),
+        webhook_private_hosts=_flag(get("WEBHOOK_PRIVATE_HOSTS", "1" if relaxed else "0")),
+        trusted_proxies=int(get("TRUSTED_PROXIES", "0") or 0),
+    )
+    settings.check()
+    return settings
+
+
+def _psycopg(url: str) -> str:
+    """Accept the usual spellings of a PostgreSQL address."""
+    for prefix in ("postgres://", "postgresql://"):
+        if url.startswith(prefix):
+            return "postgresql+psycopg://" + url.removeprefix(prefix)
+    return url
