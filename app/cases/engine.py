@@ -1,0 +1,239 @@
+"""The engine: ``perform`` is the only writer of a case's state.
+
+Order, always the same: lock and check the version → find the transition → permission → guards → rows that belong to
+the action → set state and clock → the service's effects → history, audit entry, messages. One transaction, committed
+by the caller.
+The actor comes from the session or the token, never from what was sent.
+"""
+
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.audit import entries
+from app.cases import access, deadlines, messages, numbering, registry
+from app.cases.guards import GUARDS, SHOWN
+from app.cases.models import Case, CaseEvent, Note, Submission
+from app.cases.steps import STEPS, open_requests
+from app.cases.work import AskedField, Payload, Work
+from app.cases.workflow import Action, State, Transition
+from app.core import clock
+from app.core.errors import Invalid, NotAllowed, Problem, Stale
+from app.core.i18n import gettext as _
+from app.fees import hooks as fee_hooks
+from app.fees.models import Charge
+from app.identity.actor import SYSTEM, Actor
+from app.jurisdictions import load
+
+
+def start(
+    session: Session,
+    service: str,
+    actor: Actor,
+    *,
+    idempotency_key: str,
+    arguments: dict[str, Any] | None = None,
+) -> Case:
+    """A new draft of ``service`` for the actor; the same key gives the same case, however often it is sent."""
+    definition = registry.service(service)
+    pack = load.current()
+    existing = _by_key(session, actor, idempotency_key)
+    if existing is not None:
+        return existing
+    if definition.needs_business and actor.business_id is None:
+        raise Invalid(Problem(_("Register your business first, or choose the business you act for."), None, "business"))
+    now = clock.now()
+    try:
+        with session.begin_nested():  # a refused double gives its number back
+            number = numbering.next_number(session, definition.reference_prefix, now.year)
+            case = Case(
+                reference=numbering.reference(definition.reference_prefix, now.year, number),
+                service=service,
+                applicant_id=actor.user_id,
+                business_id=actor.business_id if definition.needs_business else None,
+                idempotency_key=idempotency_key,
+                arguments=arguments or {},
+                draft={},
+                created_at=now,
+                updated_at=now,
+            )
+            session.add(case)
+            session.flush()
+    except IntegrityError:  # a double click on another connection was quicker
+        found = _by_key(session, actor, idempotency_key)
+        if found is None:
+            raise
+        return found
+    case.search = case.reference
+    filled = definition.prefill(session, pack, case, case.arguments)
+    case.draft = {step: {"prefill": answers, "complete": False} for step, answers in filled.items()}
+    case.title = definition.case_title(pack, filled)
+    entries.record(
+        session, actor, "case.started", subject=f"case:{case.id}", reference=case.reference, case_id=case.id,
+        business_id=case.business_id, detail={"service": service},
+    )  # fmt: skip
+    session.flush()
+    return case
+
+
+def _by_key(session: Session, actor: Actor, key: str) -> Case | None:
+    return session.scalar(select(Case).where(Case.applicant_id == actor.user_id, Case.idempotency_key == key))
+
+
+def perform(
+    session: Session,
+    case: Case,
+    action: Action,
+    actor: Actor,
+    *,
+    version: int | None,
+    reason: str = "",
+    payload: Payload | None = None,
+) -> Case:
+    """Perform ``action`` on ``case`` as ``actor``.
+
+    ``version`` is the one the person saw (None only for the portal's own actions). Raises Stale when the case moved
+    on, NotAllowed when the action is not theirs, Invalid when something is missing.
+    """
+    work = _prepare(session, access.lock(session, case.id), action, actor, version, reason.strip(), payload)
+    for guard in work.transition.guards:
+        GUARDS[guard](work)
+    refusal = work.transition.unless(work.context()) if work.transition.unless else None
+    if refusal is not None:
+        raise NotAllowed(refusal, code="condition")
+    before = State(work.case.state)
+    target = work.transition.target
+    if step := STEPS.get(action):
+        target = step(work) or target
+    _move(work, target)
+    if effect := work.definition.effects.get(action):
+        effect(work.context())
+    _remember(work, before, target)
+    return work.case
+
+
+def _prepare(
+    session: Session,
+    case: Case,
+    action: Action,
+    actor: Actor,
+    version: int | None,
+    reason: str,
+    payload: Payload | None,
+) -> Work:
+    definition = registry.service(case.service)
+    if version is not None and version != case.version:
+        raise Stale
+    transition = definition.workflow.find(action, State(case.state))
+    if transition is None:
+        raise Stale(_("This can no longer be done: the case is now “%(state)s”.", state=str(
+            definition.workflow.title(State(case.state)))))  # fmt: skip
+    if transition.permission is None:
+        if actor.kind != "system":
+            raise NotAllowed
+    elif not access.may(actor, case, transition.permission):
+        raise NotAllowed
+    submission = session.get(Submission, case.current_submission_id) if case.current_submission_id else None
+    return Work(session, load.current(), definition, case, actor, transition, reason, payload or Payload(), submission)
+
+
+def available(session: Session, case: Case, actor: Actor) -> list[Transition]:
+    """The transitions this person could perform now, for buttons; ``perform`` checks everything again."""
+    definition = registry.service(case.service)
+    found = []
+    for transition in definition.workflow.available(State(case.state)):
+        if transition.permission is None or not access.may(actor, case, transition.permission):
+            continue
+        work = Work(
+            session, load.current(), definition, case, actor, transition, "x", Payload(),
+            session.get(Submission, case.current_submission_id) if case.current_submission_id else None,
+        )  # fmt: skip
+        try:
+            for guard in transition.guards:
+                if guard in SHOWN:
+                    GUARDS[guard](work)
+        except (NotAllowed, Stale):
+            continue
+        if transition.unless is not None and transition.unless(work.context()) is not None:
+            continue
+        found.append(transition)
+    return found
+
+
+def _move(work: Work, target: State) -> None:
+    """Set the state: here and nowhere else."""
+    days = 0
+    if work.submission is not None:
+        days = work.definition.standard_days(work.pack, work.submission.data)
+    work.case.state = target.value
+    work.case.version += 1
+    work.case.updated_at = clock.now()
+    deadlines.apply(work.case, work.transition.clock, work.pack, days)
+    work.session.flush()
+
+
+def _remember(work: Work, before: State, after: State) -> None:
+    case, actor = work.case, work.actor
+    work.session.add(
+        CaseEvent(
+            case_id=case.id,
+            action=work.transition.action.value,
+            from_state=before.value,
+            to_state=after.value,
+            actor_kind=actor.kind,
+            actor_id=actor.user_id,
+            actor_name=actor.name,
+            actor_role=actor.role.value if actor.role else None,
+            at=clock.now(),
+            reason=work.reason,
+            submission_id=case.current_submission_id,
+        )
+    )
+    entries.record(
+        work.session,
+        actor,
+        f"case.{work.transition.action.value}",
+        subject=f"case:{case.id}",
+        reference=case.reference,
+        case_id=case.id,
+        business_id=case.business_id,
+        detail={
+            "from": before.value,
+            "to": after.value,
+            "submission_sha256": work.submission.sha256 if work.submission else None,
+            "pack": work.pack.version,
+        },
+        authority=work.transition.permission.value if work.transition.permission else "",
+    )
+    messages.tell(work.session, work.definition, case, work.transition.action, after, work.reason)
+    work.session.flush()
+
+
+# --- small things that are not transitions ------------------------------------------------------------------------
+
+
+def add_note(session: Session, case: Case, actor: Actor, body: str) -> Note:
+    """A note for colleagues; the applicant never sees it."""
+    if not body.strip():
+        raise Invalid(Problem(_("Write the note."), "body", "required"))
+    note = Note(case_id=case.id, author_id=actor.user_id, body=body.strip(), written_at=clock.now())
+    session.add(note)
+    entries.record(session, actor, "case.noted", subject=f"case:{case.id}", reference=case.reference, case_id=case.id)
+    session.flush()
+    return note
+
+
+def _charge_settled(session: Session, charge: Charge) -> None:
+    """The fee arrived: hand the case to the agency. A case that moved on meanwhile (withdrawn) stays where it is."""
+    if charge.case_id is None:
+        return
+    case = access.lock(session, charge.case_id)
+    if State(case.state) is State.AWAITING_PAYMENT:
+        perform(session, case, Action.CONFIRM_PAYMENT, SYSTEM, version=None)
+
+
+fee_hooks.on_settled(_charge_settled)
+
+__all__ = ["AskedField", "Payload", "add_note", "available", "open_requests", "perform", "start"]

@@ -1,0 +1,73 @@
+"""The named conditions of transitions, each as a test that raises what the person can act on."""
+
+from collections.abc import Callable
+
+from app.cases import drafts, four_eyes
+from app.cases.models import Outcome
+from app.cases.work import Work
+from app.cases.workflow import Guard, State
+from app.core.errors import Invalid, NotAllowed, Problem, Stale
+from app.core.i18n import gettext as _
+from app.fees import charges
+
+
+def _complete(work: Work) -> None:
+    work.evaluation = drafts.evaluate(work.session, work.definition, work.pack, work.case)
+    problems = list(work.evaluation.problems)
+    if not problems:
+        needed = work.definition.documents(work.pack, work.evaluation.answers)
+        problems += [
+            Problem(_("Add the document “%(title)s”.", title=str(requirement.title)),
+                    f"documents.{requirement.code}", "missing")
+            for requirement in drafts.missing_documents(work.session, needed, work.case)
+        ]  # fmt: skip
+    if not problems:
+        problems += work.definition.rules(work.context())
+    if problems:
+        raise Invalid(*problems)
+
+
+def _declared(work: Work) -> None:
+    if not work.payload.declared:
+        raise Invalid(Problem(_("Tick the box to declare that what you wrote is true."), "declared", "required"))
+
+
+def _paid(work: Work) -> None:
+    charge = charges.for_case(work.session, work.case.id)
+    if charge is not None and not charge.settled:
+        raise NotAllowed(_("The fee has not been paid yet."), code="unpaid")
+
+
+def _reason(work: Work) -> None:
+    if len(work.reason) < 3:
+        raise Invalid(Problem(_("Write the reason. The applicant reads it."), "reason", "required"))
+
+
+def _assigned(work: Work) -> None:
+    if work.case.assigned_to != work.actor.user_id:
+        raise NotAllowed(_("Take the case first: it is not assigned to you."), code="not_assigned")
+
+
+def _two_people(work: Work) -> None:
+    four_eyes.check_two_people(work.actor, four_eyes.standing(work.session, work.case), work.submission)
+
+
+def _same_submission(work: Work) -> None:
+    recommendation = four_eyes.standing(work.session, work.case)
+    if recommendation is None:
+        raise Stale
+    outcome = Outcome.APPROVE if work.transition.target is State.APPROVED else Outcome.REFUSE
+    four_eyes.check_same_submission(recommendation, work.submission, outcome.value)
+
+
+GUARDS: dict[Guard, Callable[[Work], None]] = {
+    Guard.COMPLETE: _complete,
+    Guard.DECLARED: _declared,
+    Guard.PAID: _paid,
+    Guard.REASON: _reason,
+    Guard.ASSIGNED: _assigned,
+    Guard.FOUR_EYES: _two_people,
+    Guard.SAME_SUBMISSION: _same_submission,
+}
+# Those a button is hidden for; the others are said when the form is sent.
+SHOWN = frozenset({Guard.PAID, Guard.ASSIGNED, Guard.FOUR_EYES, Guard.SAME_SUBMISSION})

@@ -1,0 +1,238 @@
+"""Cases and all that hangs on one: submissions, what happened, requests, recommendations, decisions, notes."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.cases.workflow import ON_DESK, State
+from app.core.db import Base, BigId, foreign_key
+
+ON_DESK_SQL = ", ".join(f"'{state.value}'" for state in sorted(ON_DESK))
+STATES_SQL = ", ".join(f"'{state.value}'" for state in State)
+
+
+class Outcome(StrEnum):
+    APPROVE = "approve"
+    REFUSE = "refuse"
+
+
+class Case(Base):
+    """One application or declaration on its way through an agency. Only ``cases.engine`` writes ``state``."""
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        UniqueConstraint("applicant_id", "idempotency_key"),
+        CheckConstraint(f"state IN ({STATES_SQL})", name="state_known"),
+        CheckConstraint("state IN ('draft', 'withdrawn') OR current_submission_id IS NOT NULL", name="submitted"),
+        CheckConstraint("state IN ('draft', 'withdrawn') OR agency IS NOT NULL", name="has_agency"),
+        Index(
+            "ix_cases_desk",
+            "agency",
+            "due_at",
+            "id",
+            postgresql_where=text(f"state IN ({ON_DESK_SQL})"),
+        ),
+        Index("ix_cases_waiting", "agency", "submitted_at", "id", postgresql_where=text("state = 'submitted'")),
+        Index("ix_cases_updated", "updated_at", "id"),
+        Index("ix_cases_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
+        Index("ix_cases_applicant_recent", "applicant_id", "updated_at", "id"),
+        Index("ix_cases_business_recent", "business_id", "updated_at", "id"),
+    )
+
+    id: Mapped[BigId]
+    reference: Mapped[str] = mapped_column(unique=True)
+    service: Mapped[str]
+    agency: Mapped[str | None]
+    title: Mapped[str] = mapped_column(default="")
+    search: Mapped[str] = mapped_column(default="")  # upper-case words the search boxes look in
+    state: Mapped[str] = mapped_column(default=State.DRAFT.value)
+    version: Mapped[int] = mapped_column(default=1)
+    applicant_id: Mapped[int] = foreign_key("users.id")
+    business_id: Mapped[int | None] = foreign_key("businesses.id", use_alter=True, nullable=True)
+    idempotency_key: Mapped[str]
+    arguments: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    draft: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    current_submission_id: Mapped[int | None] = foreign_key("submissions.id", use_alter=True, nullable=True)
+    submitted_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    clock_days_left: Mapped[int | None]  # working days left, kept while the applicant holds the case
+    assigned_to: Mapped[int | None] = foreign_key("users.id", nullable=True)
+    decided_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Submission(Base):
+    """The immutable snapshot of what the applicant sent; ``sha256`` is over its canonical JSON."""
+
+    __tablename__ = "submissions"
+    __table_args__ = (
+        UniqueConstraint("case_id", "number"),
+        UniqueConstraint("id", "sha256"),
+        UniqueConstraint("id", "submitted_by"),
+        CheckConstraint("length(sha256) = 64", name="sha256_hex"),
+    )
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id")
+    number: Mapped[int]
+    data: Mapped[dict[str, Any]]
+    documents: Mapped[list[Any]]
+    sha256: Mapped[str]
+    declaration: Mapped[str]
+    submitted_by: Mapped[int] = foreign_key("users.id")
+    submitted_at: Mapped[datetime]
+    pack_version: Mapped[str]
+
+
+class CaseEvent(Base):
+    """What happened to a case, append-only: one row a transition."""
+
+    __tablename__ = "case_events"
+    __table_args__ = (Index("ix_case_events_case_order", "case_id", "id"),)
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id")
+    action: Mapped[str]
+    from_state: Mapped[str]
+    to_state: Mapped[str]
+    actor_kind: Mapped[str]
+    actor_id: Mapped[int | None] = foreign_key("users.id", nullable=True)
+    actor_name: Mapped[str]
+    actor_role: Mapped[str | None]
+    at: Mapped[datetime]
+    reason: Mapped[str] = mapped_column(default="")
+    submission_id: Mapped[int | None] = foreign_key("submissions.id", nullable=True)
+
+
+class InformationRequest(Base):
+    """What a clerk asks, naming the exact fields: ``fields`` is a list of {path, label, step}."""
+
+    __tablename__ = "information_requests"
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id")
+    message: Mapped[str]
+    fields: Mapped[list[Any]]
+    asked_by: Mapped[int] = foreign_key("users.id")
+    asked_at: Mapped[datetime]
+    answered_at: Mapped[datetime | None]
+    answer_submission_id: Mapped[int | None] = foreign_key("submissions.id", nullable=True)
+
+
+class Recommendation(Base):
+    """The first pair of eyes: an outcome proposed on exactly one submission."""
+
+    __tablename__ = "recommendations"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["submission_id", "submission_sha256"],
+            ["submissions.id", "submissions.sha256"],
+            name="fk_recommendations_submission",
+        ),
+        UniqueConstraint(
+            "id", "recommended_by", "submission_id", "submission_sha256", "outcome", name="uq_recommendations_whole"
+        ),
+        CheckConstraint("outcome IN ('approve', 'refuse')", name="outcome_known"),
+        Index("ix_recommendations_submission", "submission_id", "submission_sha256"),
+        Index("uq_recommendations_one_standing", "case_id", unique=True, postgresql_where=text("voided_at IS NULL")),
+    )
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id")
+    submission_id: Mapped[int]
+    submission_sha256: Mapped[str]
+    outcome: Mapped[str]
+    reason: Mapped[str]
+    recommended_by: Mapped[int] = foreign_key("users.id")
+    recommended_at: Mapped[datetime]
+    voided_at: Mapped[datetime | None]
+
+
+class Decision(Base):
+    """The decision of a case, one for each case.
+
+    Four eyes stands here in the schema: the composite keys make ``recommended_by``, ``submitted_by`` and the
+    submission's hash those of the rows they point to, and the checks keep the three people apart.
+    ``four_eyes`` is false only for a workflow that lets one official decide (a green-lane release).
+    """
+
+    __tablename__ = "decisions"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["recommendation_id", "recommended_by", "submission_id", "submission_sha256", "outcome"],
+            [
+                "recommendations.id",
+                "recommendations.recommended_by",
+                "recommendations.submission_id",
+                "recommendations.submission_sha256",
+                "recommendations.outcome",
+            ],
+            name="fk_decisions_recommendation",
+        ),
+        ForeignKeyConstraint(
+            ["submission_id", "submitted_by"],
+            ["submissions.id", "submissions.submitted_by"],
+            name="fk_decisions_submitter",
+        ),
+        ForeignKeyConstraint(
+            ["submission_id", "submission_sha256"],
+            ["submissions.id", "submissions.sha256"],
+            name="fk_decisions_submission",
+        ),
+        CheckConstraint("outcome IN ('approve', 'refuse')", name="outcome_known"),
+        CheckConstraint(
+            "NOT four_eyes OR (recommendation_id IS NOT NULL AND recommended_by IS NOT NULL)", name="needs_two"
+        ),
+        CheckConstraint("recommended_by IS NULL OR recommended_by <> decided_by", name="two_people"),
+        CheckConstraint("submitted_by <> decided_by", name="not_the_applicant"),
+        Index(
+            "ix_decisions_recommendation",
+            "recommendation_id",
+            "recommended_by",
+            "submission_id",
+            "submission_sha256",
+            "outcome",
+        ),
+        Index("ix_decisions_submission", "submission_id", "submission_sha256"),
+        Index("ix_decisions_submitter", "submission_id", "submitted_by"),
+    )
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id", unique=True)
+    submission_id: Mapped[int]
+    submission_sha256: Mapped[str]
+    submitted_by: Mapped[int]
+    recommendation_id: Mapped[int | None]
+    recommended_by: Mapped[int | None]
+    four_eyes: Mapped[bool]
+    outcome: Mapped[str]
+    reason: Mapped[str]
+    decided_by: Mapped[int] = foreign_key("users.id")
+    decided_at: Mapped[datetime]
+    pack_version: Mapped[str]
+
+
+class Note(Base):
+    """A note among officials; the applicant never sees it."""
+
+    __tablename__ = "case_notes"
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id")
+    author_id: Mapped[int] = foreign_key("users.id")
+    body: Mapped[str]
+    written_at: Mapped[datetime]
+
+
+class CaseCounter(Base):
+    """The last number given in a series and year; its locked row makes numbers gap-free."""
+
+    __tablename__ = "case_counters"
+
+    series: Mapped[str] = mapped_column(primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    value: Mapped[int]

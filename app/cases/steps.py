@@ -1,0 +1,160 @@
+"""What belongs to an action beside the state: its rows, and for a submission with a fee another target."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.cases import four_eyes, submitting
+from app.cases.models import Case, Decision, InformationRequest, Outcome, Recommendation
+from app.cases.work import Work
+from app.cases.workflow import Action, Clock, Guard, State
+from app.core import clock
+from app.core.errors import Invalid, Problem
+from app.core.i18n import gettext as _
+from app.fees import charges
+
+
+def open_requests(session: Session, case: Case) -> list[InformationRequest]:
+    return list(
+        session.scalars(
+            select(InformationRequest)
+            .where(InformationRequest.case_id == case.id, InformationRequest.answered_at.is_(None))
+            .order_by(InformationRequest.id)
+        )
+    )
+
+
+def _submit(work: Work) -> State | None:
+    assert work.evaluation is not None  # the COMPLETE guard made it
+    first = work.submission is None
+    work.submission = submitting.snapshot(
+        work.session, work.definition, work.pack, work.case, work.actor, work.evaluation.answers
+    )
+    work.case.current_submission_id = work.submission.id
+    answers = work.evaluation.answers
+    work.case.agency = work.definition.agency(work.pack, answers)
+    work.case.title = work.definition.case_title(work.pack, answers)
+    work.case.search = f"{work.case.reference} {work.case.title}".upper()
+    if not first:
+        _answer_requests(work)
+        four_eyes.void(work.session, work.case)
+        return None
+    work.case.submitted_at = clock.now()
+    charge = charges.assess(
+        work.session,
+        pack=work.pack,
+        rules=work.definition.fee(work.pack, answers),
+        base=work.definition.fee_base(work.pack, answers),
+        title=work.case.title,
+        case_id=work.case.id,
+        business_id=work.case.business_id,
+        payer_id=work.case.applicant_id,
+    )
+    if charge is None:
+        return None
+    work.transition = replace(work.transition, clock=Clock.KEEP)  # the agency has it only once it is paid
+    return State.AWAITING_PAYMENT
+
+
+def _answer_requests(work: Work) -> None:
+    assert work.submission is not None
+    for request in open_requests(work.session, work.case):
+        request.answered_at = clock.now()
+        request.answer_submission_id = work.submission.id
+
+
+def _confirm_payment(work: Work) -> None:
+    work.case.submitted_at = clock.now()
+
+
+def _take(work: Work) -> None:
+    work.case.assigned_to = work.actor.user_id
+
+
+def _release_case(work: Work) -> None:
+    work.case.assigned_to = None
+
+
+def _ask(work: Work) -> None:
+    if not work.payload.fields:
+        raise Invalid(Problem(_("Choose the answers or documents you ask about."), "fields", "required"))
+    work.session.add(
+        InformationRequest(
+            case_id=work.case.id,
+            message=work.reason,
+            fields=[{"step": f.step, "path": f.path, "label": f.label} for f in work.payload.fields],
+            asked_by=work.actor.user_id,
+            asked_at=clock.now(),
+        )
+    )
+
+
+def _recommend(work: Work) -> None:
+    if work.payload.outcome is None:
+        raise Invalid(Problem(_("Choose what you recommend."), "outcome", "required"))
+    assert work.submission is not None
+    work.session.add(
+        Recommendation(
+            case_id=work.case.id,
+            submission_id=work.submission.id,
+            submission_sha256=work.submission.sha256,
+            outcome=work.payload.outcome.value,
+            reason=work.reason,
+            recommended_by=work.actor.user_id,
+            recommended_at=clock.now(),
+        )
+    )
+
+
+def _send_back(work: Work) -> None:
+    recommendation = four_eyes.standing(work.session, work.case)
+    if recommendation is not None:
+        work.case.assigned_to = recommendation.recommended_by
+        recommendation.voided_at = clock.now()
+
+
+def _decide(work: Work) -> None:
+    assert work.submission is not None
+    two = Guard.FOUR_EYES in work.transition.guards
+    recommendation = four_eyes.standing(work.session, work.case) if two else None
+    work.case.decided_at = clock.now()
+    work.session.add(
+        Decision(
+            case_id=work.case.id,
+            submission_id=work.submission.id,
+            submission_sha256=work.submission.sha256,
+            submitted_by=work.submission.submitted_by,
+            recommendation_id=recommendation.id if recommendation else None,
+            recommended_by=recommendation.recommended_by if recommendation else None,
+            four_eyes=two,
+            outcome=(Outcome.APPROVE if work.transition.target is State.APPROVED else Outcome.REFUSE).value,
+            reason=work.reason,
+            decided_by=work.actor.user_id,
+            decided_at=work.case.decided_at,
+            pack_version=work.pack.version,
+        )
+    )
+    work.session.flush()
+
+
+def _give_up(work: Work) -> None:
+    four_eyes.void(work.session, work.case)
+    charge = charges.for_case(work.session, work.case.id)
+    if charge is not None and not charge.settled:
+        charges.cancel(work.session, charge)
+
+
+STEPS: dict[Action, Callable[[Work], State | None]] = {
+    Action.SUBMIT: _submit,
+    Action.CONFIRM_PAYMENT: _confirm_payment,
+    Action.TAKE: _take,
+    Action.RELEASE_CASE: _release_case,
+    Action.ASK: _ask,
+    Action.RECOMMEND: _recommend,
+    Action.SEND_BACK: _send_back,
+    Action.APPROVE: _decide,
+    Action.REFUSE: _decide,
+    Action.WITHDRAW: _give_up,
+}

@@ -1,0 +1,27 @@
+"""The audit verbs of the engine: one for each action, and a few that are not transitions."""
+
+from app.audit.verbs import register
+from app.cases.workflow import Action
+from app.core.i18n import Text
+from app.core.i18n import lazy_gettext as _l
+
+_ACTIONS: dict[Action, Text] = {
+    Action.SUBMIT: _l("Application sent"),
+    Action.CONFIRM_PAYMENT: _l("Payment confirmed"),
+    Action.TAKE: _l("Case taken"),
+    Action.RELEASE_CASE: _l("Case put back into the queue"),
+    Action.ASK: _l("Information requested"),
+    Action.RECOMMEND: _l("Recommendation made"),
+    Action.SEND_BACK: _l("Sent back to the clerk"),
+    Action.APPROVE: _l("Approved"),
+    Action.REFUSE: _l("Refused"),
+    Action.WITHDRAW: _l("Withdrawn"),
+    Action.CANCEL: _l("Cancelled"),
+}
+
+for action in Action:  # an action without a title fails here, at start-up
+    register(f"case.{action.value}", _ACTIONS[action])
+register("case.started", _l("Application started"))
+register("case.noted", _l("Note written"))
+register("case.viewed", _l("Case opened"))
+register("case.chosen", _l("Case chosen out of turn"))

@@ -1,0 +1,52 @@
+"""Fixtures for every test: a real PostgreSQL, one template database a schema version, a savepoint a test."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.core import db
+from tests.support.database import ServerUnderTest
+
+
+@pytest.fixture(scope="session")
+def postgres() -> ServerUnderTest:
+    """The server; ``KIBALI_TEST_DATABASE_URL`` points at another one than the embedded."""
+    return ServerUnderTest.start()
+
+
+@pytest.fixture(scope="session")
+def database(postgres: ServerUnderTest) -> Iterator[db.Database]:
+    """A migrated database of this process's own, for tests that roll back."""
+    with postgres.fresh_database() as url:
+        database = db.Database(url, pool_size=20, max_overflow=40)
+        db.configure(database)
+        yield database
+        database.close()
+
+
+@pytest.fixture
+def session(database: db.Database) -> Iterator[Session]:
+    """A session inside a transaction that is rolled back; ``commit()`` in the code under test is a savepoint's."""
+    db.configure(database)
+    connection = database.engine.connect()
+    outer = connection.begin()
+    current = Session(connection, join_transaction_mode="create_savepoint", expire_on_commit=False)
+    token = db._session.set(current)
+    yield current
+    db._session.reset(token)
+    current.close()
+    outer.rollback()
+    connection.close()
+
+
+@pytest.fixture
+def committed(postgres: ServerUnderTest) -> Iterator[db.Database]:
+    """A database of the test's own where commits are real: for races and for the running portal."""
+    with postgres.fresh_database() as url:
+        database = db.Database(url, pool_size=20, max_overflow=60)
+        previous = db._database
+        db.configure(database)
+        yield database
+        database.close()
+        db._database = previous

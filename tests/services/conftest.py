@@ -1,0 +1,69 @@
+"""Services installed for a country, a store, and the people of one registration."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy.orm import Session
+
+import app
+from app.core import db
+from app.identity.actor import Actor, Role
+from config import DEFAULT_SECRET, Settings
+from tests.factories.cases import acting
+from tests.factories.people import make_user
+
+
+def settings_for(url: str, store: Path, country: str = "RW") -> Settings:
+    return Settings(
+        mode="test",
+        country=country,  # type: ignore[arg-type]
+        database_url=url,
+        secret_key=DEFAULT_SECRET,
+        store=store,
+        https=False,
+        webhook_private_hosts=True,
+    )
+
+
+@pytest.fixture(scope="session")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture
+def rwanda(session: Session, database: db.Database, store_folder: Path) -> Iterator[Session]:
+    """The session, with Rwanda's pack and the installed services."""
+    app.configure(settings_for(str(database.engine.url), store_folder))
+    db.configure(database)
+    yield session
+
+
+@dataclass(frozen=True)
+class People:
+    applicant: Actor
+    stranger: Actor
+    registrar: Actor
+    second_registrar: Actor
+    supervisor: Actor
+    second_supervisor: Actor
+
+
+def cast(session: Session, agency: str = "RDB") -> People:
+    def one(role: Role, *agencies: str) -> Actor:
+        return acting(session, make_user(session, role=role, agencies=agencies))
+
+    return People(
+        one(Role.ENTREPRENEUR),
+        one(Role.ENTREPRENEUR),
+        one(Role.CLERK, agency),
+        one(Role.CLERK, agency),
+        one(Role.SUPERVISOR, agency),
+        one(Role.SUPERVISOR, agency),
+    )
+
+
+@pytest.fixture
+def people(rwanda: Session) -> People:
+    return cast(rwanda)
