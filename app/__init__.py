@@ -1,0 +1,75 @@
+"""Kibali. ``create_app`` wires the parts together and does nothing else."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from config import Settings
+
+# Pages, in the order their routes are read. Services and trade bring their own.
+BLUEPRINTS = (
+    "app.web.operations",
+    "app.web.public",
+    "app.web.accounts",
+    "app.web.admin",
+    "app.web.applicant",
+    "app.web.desk",
+    "app.web.businesses",
+    "app.web.permits",
+    "app.web.payments",
+    "app.web.inbox",
+    "app.web.mailbox",
+    "app.web.downloads",
+    "app.web.verify",
+    "app.api.views",
+)
+
+
+def configure(settings: Settings) -> None:
+    """Set the process up without a web server: database, pack, store, services. The worker and commands use it too."""
+    from app.cases import registry
+    from app.core import db
+    from app.documents import store
+    from app.installed import SERVICES
+    from app.jurisdictions import load
+    from app.models_index import import_models
+
+    import_models()
+    load.configure(settings.country)
+    store.configure(settings.store)
+    registry.install(SERVICES)
+    if db._database is None or str(db._database.engine.url) != settings.database_url:
+        db.configure(db.Database(settings.database_url))
+    import_module("app.cases.verbs")
+    import_module("app.tasks_index").import_tasks()
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The portal as a WSGI application. Raises ``config.SettingsError`` when a setting is missing or unsafe."""
+    from flask import Flask
+
+    import config
+    from app import api
+    from app.web import errors, guards, hooks, templating
+
+    settings = settings or config.load()
+    configure(settings)
+    app = Flask(
+        "app",
+        root_path=str(config.ROOT),
+        template_folder=str(config.ROOT / "templates"),
+        static_folder=str(config.ROOT / "static"),
+    )
+    app.config.update(SECRET_KEY=settings.secret_key, KIBALI=settings)
+    hooks.install(app)
+    guards.load_guards(app)
+    templating.install(app)
+    errors.install(app)
+    api.install(app)
+    for name in BLUEPRINTS:
+        app.register_blueprint(import_module(name).blueprint)
+    return app

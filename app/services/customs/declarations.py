@@ -1,0 +1,190 @@
+"""From a submission to the declaration's rows, and the licences it draws on: reserved, used, given back."""
+
+import hashlib
+from decimal import ROUND_HALF_EVEN, Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.cases import numbering
+from app.cases.models import Case
+from app.cases.registry import CaseContext, JsonObject
+from app.core import clock, money
+from app.core.money import Money
+from app.jurisdictions import lookup
+from app.jurisdictions.model import LaneRule, Pack
+from app.permits import allocations
+from app.permits.lookup import LicensableLine
+from app.permits.models import Permit, PermitLine, PermitState
+from app.services.customs.models import Declaration, DeclarationItem
+from forms.customs import drawn
+
+
+def of_case(session: Session, case_id: int) -> Declaration | None:
+    return session.scalar(select(Declaration).where(Declaration.case_id == case_id))
+
+
+def lines_of(session: Session, business_id: int, case_id: int) -> list[LicensableLine]:
+    """Lines of the business's active permits; what this case itself has reserved counts as still available."""
+    own = {
+        item.permit_line_id: item.quantity or Decimal(0)
+        for item in session.scalars(select(DeclarationItem).join(Declaration).where(Declaration.case_id == case_id))
+        if item.permit_line_id is not None
+    }
+    rows = session.execute(
+        select(PermitLine, Permit)
+        .join(Permit, Permit.id == PermitLine.permit_id)
+        .where(Permit.business_id == business_id, Permit.state == PermitState.ACTIVE.value)
+        .order_by(Permit.valid_to, PermitLine.id)
+    ).tuples()
+    return [
+        LicensableLine(
+            line_id=line.id,
+            permit_id=permit.id,
+            permit_number=permit.number,
+            kind=permit.kind,
+            hs=line.hs,
+            description=line.description,
+            available=line.available + own.get(line.id, Decimal(0)),
+            unit=line.unit,
+            valid_to=permit.valid_to,
+            destination=permit.destination,
+        )
+        for line, permit in rows
+    ]
+
+
+def national(pack: Pack, amount: Decimal, currency: str) -> Money:
+    """In the national currency at the pack's rate of today, rounded half to even."""
+    rate = lookup.rate(pack, currency, clock.today(pack.zone))
+    minor = (amount * rate).scaleb(money.exponent(pack.currency))
+    return Money(int(minor.quantize(Decimal(1), ROUND_HALF_EVEN)), pack.currency)
+
+
+def total(pack: Pack, data: JsonObject) -> Money | None:
+    """The statistical value of all items (SAD box 46)."""
+    items, currency = data.get("items", {}).get("items", []), data.get("invoice", {}).get("currency")
+    if not items or not currency:
+        return None
+    return national(pack, sum((Decimal(str(item["value"])) for item in items), Decimal(0)), currency)
+
+
+def lane(pack: Pack, reference: str, codes: list[str], value: Money) -> tuple[str, str]:
+    """The lane and the rule that chose it: the first rule that matches. Random shares are seeded by the reference."""
+    for rule in lookup.in_force(pack.lanes, clock.today(pack.zone)):
+        if _matches(rule, reference, codes, value):
+            return rule.lane, rule.code
+    return "green", "none"
+
+
+def _matches(rule: LaneRule, reference: str, codes: list[str], value: Money) -> bool:
+    if rule.hs and not any(lookup.covers(rule.hs, code) for code in codes):
+        return False
+    if rule.min_value_minor is not None and value.minor < rule.min_value_minor:
+        return False
+    draw = int.from_bytes(hashlib.sha256(f"{reference}:{rule.code}".encode()).digest()[:4], "big") % 100
+    return draw < rule.share
+
+
+def item_key(case: Case, number: int) -> str:
+    """How allocations name a declaration item."""
+    return f"{case.reference}/{number}"
+
+
+def lodge(context: CaseContext) -> Declaration:
+    """Write the declaration of this submission and reserve what it draws; an earlier version's reservations go back.
+
+    Raises Invalid at the item's field when a licence has less than is asked, with the balance shown.
+    """
+    session, pack, case, data = context.session, context.pack, context.case, context.data
+    declaration = of_case(session, case.id)
+    if declaration is not None:
+        give_back(context)
+    value = total(pack, data)
+    assert value is not None and case.business_id is not None  # a submission is complete
+    items = _items(session, pack, data)
+    colour, rule = lane(pack, case.reference, [item.hs for item in items], value)
+    if declaration is None:
+        now = clock.now()
+        office = data["exit"]["office"]
+        year = now.astimezone(pack.zone).year
+        number = numbering.next_number(session, f"declaration:{office}", year)
+        declaration = Declaration(
+            case_id=case.id, business_id=case.business_id, lodged_at=now, number=f"{year} {office} E {number}"
+        )
+        session.add(declaration)
+    declaration.office = data["exit"]["office"]
+    declaration.procedure_code = data["exit"]["procedure"]
+    declaration.destination = data["buyer"]["destination"]
+    declaration.lane, declaration.lane_rule = colour, rule
+    declaration.value_minor, declaration.currency = value.minor, value.currency
+    declaration.items.clear()
+    session.flush()  # the old items go before the new ones take their numbers
+    declaration.items.extend(items)
+    session.flush()
+    _reserve(context, declaration)
+    return declaration
+
+
+def _items(session: Session, pack: Pack, data: JsonObject) -> list[DeclarationItem]:
+    currency = data["invoice"]["currency"]
+    found = []
+    for number, answers in enumerate(data["items"]["items"], start=1):
+        net = Decimal(str(answers["net_mass"]))
+        line = session.get(PermitLine, int(answers["permit_line"])) if answers.get("permit_line") else None
+        supplementary = Decimal(str(answers["quantity"])) if answers.get("quantity") else None
+        value = money.parse(Decimal(str(answers["value"])), currency)
+        found.append(
+            DeclarationItem(
+                number=number,
+                hs=answers["hs"],
+                description=answers["description"],
+                packages=int(answers["packages"]),
+                package_kind=answers["package_kind"],
+                gross_mass=Decimal(str(answers["gross_mass"])),
+                net_mass=net,
+                value_minor=value.minor,
+                currency=value.currency,
+                permit_line_id=line.id if line else None,
+                quantity=drawn(line.unit, net, supplementary, answers.get("unit")) if line else None,
+            )
+        )
+    return found
+
+
+def _reserve(context: CaseContext, declaration: Declaration) -> None:
+    drawing = [item for item in declaration.items if item.permit_line_id is not None]
+    allocations.lock_lines(context.session, (item.permit_line_id for item in drawing if item.permit_line_id))
+    for item in drawing:
+        assert item.permit_line_id is not None and item.quantity is not None
+        allocations.reserve(
+            context.session,
+            item.permit_line_id,
+            declaration_item=item_key(context.case, item.number),
+            quantity=item.quantity,
+            value=Money(item.value_minor, item.currency),
+            field=f"items.items-{item.number - 1}-net_mass",
+        )
+
+
+def give_back(context: CaseContext) -> None:
+    """Release every reservation or use of the case's declaration."""
+    declaration = of_case(context.session, context.case.id)
+    for item in declaration.items if declaration else []:
+        if item.permit_line_id is not None:
+            allocations.release(
+                context.session, item.permit_line_id, declaration_item=item_key(context.case, item.number)
+            )
+
+
+def use(context: CaseContext) -> Declaration:
+    """Turn the reservations into use: the goods are released."""
+    declaration = of_case(context.session, context.case.id)
+    assert declaration is not None
+    for item in declaration.items:
+        if item.permit_line_id is not None:
+            allocations.consume(
+                context.session, item.permit_line_id, declaration_item=item_key(context.case, item.number)
+            )
+    declaration.released_at = clock.now()
+    return declaration

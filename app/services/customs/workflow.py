@@ -1,0 +1,43 @@
+"""A declaration is released by one officer, but in the red lane by two."""
+
+from typing import Any
+
+from app.cases.workflow import Action, Clock, Guard, State, Transition, standard_workflow
+from app.core.i18n import Text
+from app.core.i18n import lazy_gettext as _l
+from app.identity.policy import Permission
+from app.services.customs import declarations
+
+RELEASE = _l("Release the goods")
+
+
+def _red_needs_two(context: Any) -> Text | None:
+    declaration = declarations.of_case(context.session, context.case.id)
+    if declaration is not None and declaration.lane == "red":
+        return _l("The red lane needs an inspection and a second officer: recommend, then a supervisor releases.")
+    return None
+
+
+WORKFLOW = standard_workflow(
+    extra=(
+        Transition(
+            Action.APPROVE,
+            frozenset({State.IN_REVIEW}),
+            State.APPROVED,
+            Permission.CASE_REVIEW,
+            RELEASE,
+            (Guard.ASSIGNED, Guard.PAID),
+            Clock.STOP,
+            _red_needs_two,
+        ),
+        Transition(
+            Action.CANCEL,
+            frozenset({State.APPROVED}),
+            State.CANCELLED,
+            Permission.CASE_EDIT_OWN,
+            _l("Cancel the declaration"),
+            (Guard.REASON,),
+        ),
+    ),
+    state_titles={State.APPROVED: _l("Released"), State.SUBMITTED: _l("Lodged")},
+)

@@ -1,0 +1,268 @@
+"""Filling in and sending: start, task list, steps, documents, check your answers, send."""
+
+import re
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
+
+from app.cases import access, drafts, engine, registry, steps, summary
+from app.cases.models import Case
+from app.cases.registry import ServiceDefinition, Step, StepContext
+from app.cases.work import Payload
+from app.cases.workflow import Action, State
+from app.core import db
+from app.core.errors import DomainError, Invalid, NotFound, Problem
+from app.core.i18n import gettext as _
+from app.core.identifiers import token
+from app.documents import uploads
+from app.identity.policy import Permission
+from app.jurisdictions import load
+from app.web.applicant import blueprint
+from app.web.guards import actor, posted_form, requires
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
+
+
+@blueprint.post("/start/<service>")
+@requires(Permission.APPLY)
+def start(service: str) -> ResponseReturnValue:
+    """Make the draft. The start page carries a key, so a double click or a repeated POST opens the same draft."""
+    definition = registry.find(service)
+    if definition is None:
+        raise NotFound
+    key = request.form.get("key", "")
+    arguments = {
+        name: value[:200] for name, value in request.form.items() if name not in {"key", "csrf_token"} and value
+    }
+    case = engine.start(
+        db.session(),
+        service,
+        actor(),
+        idempotency_key=key if _KEY.fullmatch(key) else token(),
+        arguments=arguments,
+    )
+    db.session().commit()
+    return redirect(url_for("applicant.case", reference=case.reference), 303)
+
+
+def open_draft(reference: str) -> tuple[Case, ServiceDefinition, StepContext]:
+    """A case of the actor's that they may change now, or NotFound."""
+    case = access.load(db.session(), actor(), reference, Permission.CASE_EDIT_OWN)
+    definition = registry.service(case.service)
+    if not drafts.editable(case):
+        raise NotFound
+    return case, definition, drafts.context(db.session(), definition, load.current(), case)
+
+
+def asked(case: Case) -> dict[str, list[str]]:
+    """What the agency asks about: labels by step, while the case is returned."""
+    if State(case.state) is not State.RETURNED:
+        return {}
+    found: dict[str, list[str]] = {}
+    for open_request in steps.open_requests(db.session(), case):
+        for field in open_request.fields:
+            found.setdefault(field["step"], []).append(field["label"])
+    return found
+
+
+def task_list(case: Case) -> ResponseReturnValue:
+    session, pack = db.session(), load.current()
+    definition = registry.service(case.service)
+    context = drafts.context(session, definition, pack, case)
+    questions = asked(case)
+    statuses = drafts.statuses(definition, case, context, frozenset(questions))
+    needed = definition.documents(pack, dict(context.answers))
+    missing = drafts.missing_documents(session, needed, case)
+    done = sum(status.complete for status in statuses) + (bool(needed) and not missing)
+    return render_template(
+        "web/applicant/tasks.html",
+        case=case,
+        service=definition,
+        statuses=statuses,
+        needed=needed,
+        missing=missing,
+        asked=questions,
+        requests=steps.open_requests(session, case) if questions else [],
+        done=done,
+        total=len(statuses) + bool(needed),
+        ready=all(status.complete for status in statuses) and not missing,
+    )
+
+
+def _find_step(definition: ServiceDefinition, context: StepContext, key: str) -> Step:
+    for step in drafts.applicable(definition, context):
+        if step.key == key:
+            return step
+    raise NotFound
+
+
+@blueprint.route("/cases/<reference>/step/<key>", methods=["GET", "POST"])
+@requires(Permission.CASE_EDIT_OWN)
+def step(reference: str, key: str) -> ResponseReturnValue:
+    """One page of questions. Whatever happens, what was typed is kept: in the page, and in the draft."""
+    case, definition, context = open_draft(reference)
+    page = _find_step(definition, context, key)
+    typed = posted_form()
+    form = drafts.form(page, case, context, typed if typed else None)
+    status = 200
+    if request.method == "POST" and not form.handle_buttons(typed):  # type: ignore[attr-defined]
+        complete = form.validate()
+        drafts.save(db.session(), case, page, form, complete=complete)
+        _retitle(case, definition)
+        db.session().commit()
+        if complete or "save_later" in typed:
+            return redirect(_after(case, definition, page, typed), 303)
+        status = 422
+    order = drafts.applicable(definition, context)
+    return (
+        render_template(
+            page.template,
+            case=case,
+            service=definition,
+            step=page,
+            form=form,
+            number=order.index(page) + 1,
+            total=len(order),
+            questions=asked(case).get(key, []),
+        ),
+        status,
+    )
+
+
+def _retitle(case: Case, definition: ServiceDefinition) -> None:
+    answers = {key: kept.get("clean") or kept.get("prefill") or {} for key, kept in case.draft.items()}
+    case.title = definition.case_title(load.current(), answers)
+    case.search = f"{case.reference} {case.title}".upper()
+
+
+def _after(case: Case, definition: ServiceDefinition, page: Step, typed: MultiDict[str, str]) -> str:
+    """Back to the check page when the person came from there, else on to the next unfinished step."""
+    if "save_later" in typed:
+        flash(_("Your answers are saved. You can come back at any time."))
+        return url_for("applicant.case", reference=case.reference)
+    if request.args.get("from") == "check":
+        return url_for("applicant.check", reference=case.reference)
+    context = drafts.context(db.session(), definition, load.current(), case)
+    order = drafts.applicable(definition, context)
+    keys = [step.key for step in order]
+    following = order[keys.index(page.key) + 1 :] if page.key in keys else []
+    for candidate in following:
+        if not case.draft.get(candidate.key, {}).get("complete"):
+            return url_for("applicant.step", reference=case.reference, key=candidate.key)
+    return url_for("applicant.case", reference=case.reference)
+
+
+@blueprint.route("/cases/<reference>/documents", methods=["GET", "POST"])
+@requires(Permission.CASE_EDIT_OWN)
+def documents(reference: str) -> ResponseReturnValue:
+    """Attach papers one at a time or several at once; a refused file says why at its own field."""
+    case, definition, context = open_draft(reference)
+    session = db.session()
+    needed = definition.documents(load.current(), dict(context.answers))
+    problems: list[Problem] = []
+    if request.method == "POST":
+        problems = _accept(case, {requirement.code for requirement in needed})
+        session.commit()
+        if not problems:
+            target = "applicant.case" if "continue" in request.form else "applicant.documents"
+            return redirect(url_for(target, reference=case.reference), 303)
+    held: dict[str, list[uploads.Upload]] = {}
+    for upload in uploads.for_case(session, case.id):
+        held.setdefault(upload.code, []).append(upload)
+    return (
+        render_template(
+            "web/applicant/documents.html",
+            case=case,
+            service=definition,
+            needed=needed,
+            held=held,
+            problems=problems,
+            by_code={problem.field: problem for problem in problems},
+            questions=asked(case).get("documents", []),
+        ),
+        422 if problems else 200,
+    )
+
+
+def _accept(case: Case, codes: set[str]) -> list[Problem]:
+    problems: list[Problem] = []
+    for code, file in request.files.items(multi=True):
+        if code not in codes or not file.filename:
+            continue
+        try:
+            uploads.accept(
+                db.session(),
+                stream=file.stream,
+                filename=file.filename,
+                case_id=case.id,
+                code=code,
+                uploaded_by=actor().user_id,
+            )
+        except DomainError as error:
+            problems += [Problem(problem.message, code, problem.code) for problem in error.problems]
+    return problems
+
+
+@blueprint.post("/cases/<reference>/documents/<int:upload_id>/remove")
+@requires(Permission.CASE_EDIT_OWN)
+def remove_document(reference: str, upload_id: int) -> ResponseReturnValue:
+    case, _definition, _context = open_draft(reference)
+    found = next((upload for upload in uploads.for_case(db.session(), case.id) if upload.id == upload_id), None)
+    if found is None:
+        raise NotFound
+    uploads.remove(db.session(), found)
+    db.session().commit()
+    flash(_("The document was removed."))
+    return redirect(url_for("applicant.documents", reference=case.reference), 303)
+
+
+@blueprint.route("/cases/<reference>/check", methods=["GET", "POST"])
+@requires(Permission.CASE_EDIT_OWN)
+def check(reference: str) -> ResponseReturnValue:
+    """Check your answers, declare, send. Problems are listed with a link to the page where each can be mended."""
+    case, definition, context = open_draft(reference)
+    session, pack = db.session(), load.current()
+    problems: tuple[Problem, ...] = ()
+    if request.method == "POST":
+        version = request.form.get("version", type=int)
+        try:
+            engine.perform(
+                session, case, Action.SUBMIT, actor(), version=version,
+                payload=Payload(declared="declared" in request.form),
+            )  # fmt: skip
+        except Invalid as error:
+            session.rollback()
+            problems = error.problems
+        else:
+            session.commit()
+            return redirect(url_for("applicant.sent", reference=case.reference), 303)
+    answers = dict(context.answers)
+    needed = definition.documents(pack, answers)
+    return (
+        render_template(
+            "web/applicant/check.html",
+            case=case,
+            service=definition,
+            sections=summary.sections(session, definition, pack, case, answers),
+            needed=needed,
+            uploads=uploads.for_case(session, case.id),
+            fees=definition.fee(pack, answers),
+            problems=[(problem, _where(case, problem)) for problem in problems],
+            declared="declared" in request.form,
+            returned=State(case.state) is State.RETURNED,
+        ),
+        422 if problems else 200,
+    )
+
+
+def _where(case: Case, problem: Problem) -> str:
+    """The page and field that mend a problem found at sending."""
+    key, _dot, field = (problem.field or "").partition(".")
+    if problem.field == "declared":
+        return "#declared"
+    if key == "documents":
+        return url_for("applicant.documents", reference=case.reference, _anchor=field or None)
+    if any(step.key == key for step in registry.service(case.service).steps):
+        return url_for("applicant.step", reference=case.reference, key=key, **{"from": "check"}, _anchor=field or None)
+    return url_for("applicant.case", reference=case.reference)

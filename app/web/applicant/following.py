@@ -1,0 +1,107 @@
+"""After sending: the confirmation, the case's page with its clock and history, and withdrawing."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+
+from app.cases import access, deadlines, drafts, engine, registry, steps, summary
+from app.cases.models import Case, CaseEvent, Submission
+from app.cases.workflow import STATE_KINDS, Action, State
+from app.core import db
+from app.core.i18n import gettext as _
+from app.documents import records
+from app.fees import charges
+from app.identity.policy import Permission
+from app.jurisdictions import load, lookup
+from app.web.applicant import blueprint
+from app.web.applicant.application import task_list
+from app.web.guards import actor, requires
+
+# What an applicant is shown of the history; taking and releasing are the agency's own housekeeping.
+TOLD = frozenset(
+    {
+        Action.SUBMIT,
+        Action.CONFIRM_PAYMENT,
+        Action.TAKE,
+        Action.ASK,
+        Action.APPROVE,
+        Action.REFUSE,
+        Action.WITHDRAW,
+        Action.CANCEL,
+    }
+)
+
+
+def history(case: Case) -> list[CaseEvent]:
+    return list(db.session().scalars(select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.id)))
+
+
+@blueprint.get("/cases/<reference>")
+@requires(Permission.CASE_VIEW_OWN)
+def case(reference: str) -> ResponseReturnValue:
+    """The task list while the applicant holds the case; otherwise where it stands and what happens next."""
+    session, who = db.session(), actor()
+    found = access.load(session, who, reference, Permission.CASE_VIEW_OWN)
+    if drafts.editable(found) and access.may(who, found, Permission.CASE_EDIT_OWN):
+        return task_list(found)
+    pack = load.current()
+    definition = registry.service(found.service)
+    state = State(found.state)
+    submission = session.get(Submission, found.current_submission_id) if found.current_submission_id else None
+    agency = lookup.agency(pack, found.agency) if found.agency else None
+    return render_template(
+        "web/applicant/case.html",
+        case=found,
+        service=definition,
+        state=definition.workflow.title(state),
+        kind=STATE_KINDS[state],
+        clock=deadlines.face(found, pack),
+        agency=agency,
+        events=[event for event in history(found) if Action(event.action) in TOLD],
+        titles={transition.action.value: transition.title for transition in definition.workflow.transitions},
+        sections=summary.sections(session, definition, pack, found, submission.data) if submission else [],
+        submission=submission,
+        requests=steps.open_requests(session, found),
+        charge=charges.for_case(session, found.id),
+        records=records.for_case(session, found.id),
+        actions={transition.action.value for transition in engine.available(session, found, who)},
+    )
+
+
+@blueprint.get("/cases/<reference>/sent")
+@requires(Permission.CASE_VIEW_OWN)
+def sent(reference: str) -> ResponseReturnValue:
+    session = db.session()
+    found = access.load(session, actor(), reference, Permission.CASE_VIEW_OWN)
+    if State(found.state) is State.DRAFT:
+        return redirect(url_for("applicant.case", reference=found.reference), 303)
+    pack = load.current()
+    definition = registry.service(found.service)
+    return render_template(
+        "web/applicant/sent.html",
+        case=found,
+        service=definition,
+        charge=charges.for_case(session, found.id),
+        agency=lookup.agency(pack, found.agency) if found.agency else None,
+        clock=deadlines.face(found, pack),
+        awaiting_payment=State(found.state) is State.AWAITING_PAYMENT,
+    )
+
+
+@blueprint.route("/cases/<reference>/withdraw", methods=["GET", "POST"])
+@requires(Permission.CASE_EDIT_OWN)
+def withdraw(reference: str) -> ResponseReturnValue:
+    """Ask once more, then withdraw; a service that allows it cancels an approved case in the same way."""
+    session, who = db.session(), actor()
+    found = access.load(session, who, reference, Permission.CASE_EDIT_OWN)
+    definition = registry.service(found.service)
+    action = Action.CANCEL if State(found.state) is State.APPROVED else Action.WITHDRAW
+    if definition.workflow.find(action, State(found.state)) is None:
+        return redirect(url_for("applicant.case", reference=found.reference), 303)
+    if request.method == "POST":
+        reason = request.form.get("reason", "").strip()
+        engine.perform(session, found, action, who, version=request.form.get("version", type=int), reason=reason)
+        session.commit()
+        flash(_("The case was withdrawn.") if action is Action.WITHDRAW else _("The case was cancelled."))
+        return redirect(url_for("applicant.case", reference=found.reference), 303)
+    return render_template("web/applicant/withdraw.html", case=found, service=definition, action=action.value)

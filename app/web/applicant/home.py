@@ -1,0 +1,69 @@
+"""The entrepreneur's first page and the list of their cases."""
+
+from dataclasses import dataclass
+
+from flask import render_template, request
+from flask.typing import ResponseReturnValue
+
+from app.businesses import lookup as businesses
+from app.cases import deadlines, registry, worklist
+from app.cases.models import Case
+from app.cases.workflow import OPEN, STATE_KINDS, State
+from app.core import db
+from app.core.i18n import Text
+from app.identity.policy import Permission
+from app.jurisdictions import load
+from app.permits import lookup as permits
+from app.web.applicant import blueprint
+from app.web.guards import actor, requires
+from app.web.paging import cursor, read_cursor
+
+
+@dataclass(frozen=True)
+class CaseCard:
+    """A case in a list. ``next_step`` is where its one main link leads."""
+
+    case: Case
+    noun: Text
+    state: Text
+    kind: str
+    clock: deadlines.ClockFace
+
+
+def cards(cases: list[Case]) -> list[CaseCard]:
+    pack = load.current()
+    found = []
+    for case in cases:
+        definition = registry.service(case.service)
+        state = State(case.state)
+        found.append(
+            CaseCard(
+                case, definition.noun, definition.workflow.title(state), STATE_KINDS[state], deadlines.face(case, pack)
+            )
+        )
+    return found
+
+
+def page() -> ResponseReturnValue:
+    """What an entrepreneur needs now: cases that wait for them, cases under way, permits held, what to start."""
+    session, who = db.session(), actor()
+    recent = worklist.own_cases(session, who).cases
+    waiting = [case for case in recent if State(case.state) in {State.DRAFT, State.RETURNED, State.AWAITING_PAYMENT}]
+    under_way = [case for case in recent if State(case.state) in OPEN and State(case.state) is not State.RETURNED]
+    business = businesses.get(session, who.business_id) if who.business_id else None
+    held = permits.for_business(session, business.id, limit=5) if business else []
+    return render_template(
+        "web/applicant/home.html",
+        business=business,
+        waiting=cards(waiting[:8]),
+        under_way=cards(under_way[:8]),
+        permits=held,
+        services=[definition for definition in registry.services() if business or not definition.needs_business],
+    )
+
+
+@blueprint.get("/cases")
+@requires(Permission.APPLY)
+def cases() -> ResponseReturnValue:
+    found = worklist.own_cases(db.session(), actor(), after=read_cursor(request.args.get("after")))
+    return render_template("web/applicant/cases.html", cards=cards(found.cases), following=cursor(found.following))

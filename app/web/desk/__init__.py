@@ -1,0 +1,7 @@
+"""The officials' desk: the queue, the next case, the case beside its documents, deciding."""
+
+from flask import Blueprint
+
+blueprint = Blueprint("desk", __name__)
+
+from app.web.desk import queue, review  # noqa: E402,F401  (they add their routes)
