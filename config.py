@@ -31,7 +31,9 @@ class Settings:
     momo_api_user: str = ""
     momo_api_key: str = field(default="", repr=False)
     momo_environment: str = "sandbox"
+    clamav: str = ""  # ClamAV's socket or host:port; empty: files are not scanned for viruses
     webhook_private_hosts: bool = False  # allow delivery to loopback: the demo's marketplace
+    metrics_token: str = field(default="", repr=False)  # who may read /metrics from elsewhere than this machine
     trusted_proxies: int = 0
 
     @property
@@ -92,7 +94,9 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         momo_api_user=get("MOMO_API_USER", "5f0c1f3e-0000-4000-8000-00000000000a" if relaxed else ""),
         momo_api_key=get("MOMO_API_KEY", "demo-api-key" if relaxed else ""),
         momo_environment=get("MOMO_ENVIRONMENT", "sandbox"),
+        clamav=get("CLAMAV"),
         webhook_private_hosts=_flag(get("WEBHOOK_PRIVATE_HOSTS", "1" if relaxed else "0")),
+        metrics_token=get("METRICS_TOKEN"),
         trusted_proxies=int(get("TRUSTED_PROXIES", "0") or 0),
     )
     settings.check()

@@ -31,16 +31,36 @@ BLUEPRINTS = (
 
 def configure(settings: Settings) -> None:
     """Set the process up without a web server: database, pack, store, services. The worker and commands use it too."""
+    from app import notifications
     from app.cases import registry
     from app.core import db
-    from app.documents import store
+    from app.documents import pdf, store, uploads
+    from app.fees import providers
+    from app.fees.providers.mtn_momo import MtnMomo
+    from app.identity import keys
     from app.installed import SERVICES
     from app.jurisdictions import load
     from app.models_index import import_models
+    from app.outbox import sending
 
     import_models()
+    keys.configure(settings.secret_key)
     load.configure(settings.country)
     store.configure(settings.store)
+    uploads.configure(settings.clamav)
+    pdf.configure(base_url=settings.base_url, demo=settings.demo)
+    notifications.configure(base_url=settings.base_url, mail_url=settings.mail_url)
+    sending.configure(private_hosts=settings.webhook_private_hosts)
+    providers.configure(
+        MtnMomo(
+            url=settings.momo_url,
+            subscription_key=settings.momo_subscription_key,
+            api_user=settings.momo_api_user,
+            api_key=settings.momo_api_key,
+            environment=settings.momo_environment,
+            callback_url=settings.base_url,
+        )
+    )
     registry.install(SERVICES)
     if db._database is None or str(db._database.engine.url) != settings.database_url:
         db.configure(db.Database(settings.database_url))
@@ -64,12 +84,12 @@ def create_app(settings: Settings | None = None) -> Flask:
         template_folder=str(config.ROOT / "templates"),
         static_folder=str(config.ROOT / "static"),
     )
-    app.config.update(SECRET_KEY=settings.secret_key, KIBALI=settings)
+    app.config.update(SECRET_KEY=settings.secret_key, KIBALI=settings, METRICS_TOKEN=settings.metrics_token)
     hooks.install(app)
     guards.load_guards(app)
     templating.install(app)
     errors.install(app)
-    api.install(app)
+    api.install(app, errors.delegate)
     for name in BLUEPRINTS:
         app.register_blueprint(import_module(name).blueprint)
     return app

@@ -1,4 +1,4 @@
-"""Imports every module that registers background tasks, so that a worker knows them all."""
+"""Imports every module that registers background tasks, or what those tasks call back, so that a worker knows them."""
 
 from importlib import import_module
 
@@ -8,6 +8,8 @@ MODULES = (
     "app.notifications.tasks",
     "app.outbox.tasks",
     "app.permits.tasks",
+    "app.web.accounts.tasks",
+    "app.web.payments",  # what a settled bill sets off: receipt, message, audit entry
 )
 
 

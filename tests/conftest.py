@@ -6,7 +6,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.core import db
+from app.models_index import import_models
 from tests.support.database import ServerUnderTest
+
+# Foreign keys are declared by name: every model must be known before the first statement.
+import_models()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,139 @@
+"""Commands: ``python -m app.cli …``; the same ones under ``flask …``. Each ends with a sentence, never a traceback,
+when the settings, the packs or the database are not as they should be."""
+
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+from flask import Flask
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from app.core import logging
+from app.jurisdictions.mistakes import PackError
+from config import Settings, SettingsError, load
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Failure(click.ClickException):
+    """Ends the command with exit code 1 and one sentence."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        click.echo(self.format_message(), file=file or sys.stderr)
+
+
+@contextmanager
+def _sentences(settings: Settings | None = None) -> Iterator[None]:
+    """Turn what an operator can put right into one sentence."""
+    try:
+        yield
+    except SettingsError as error:
+        raise Failure(str(error)) from None
+    except PackError as error:
+        raise Failure(f"The jurisdiction packs have mistakes:\n{error}") from None
+    except ArgumentError:
+        raise Failure("KIBALI_DATABASE_URL is not an address of a PostgreSQL database.") from None
+    except DBAPIError as error:
+        reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
+        where = make_url(settings.database_url).render_as_string() if settings else "the database"
+        raise Failure(f"The database cannot be used ({where}): {reason}. Check KIBALI_DATABASE_URL.") from None
+
+
+def _settings() -> Settings:
+    with _sentences():
+        return load()
+
+
+@click.command()
+@click.option("--to", "revision", default="head", show_default=True, help="The revision to go to.")
+def migrate(revision: str) -> None:
+    """Bring the database up to this version's schema."""
+    from alembic import command
+    from alembic.config import Config
+
+    settings = _settings()
+    config = Config(str(ROOT / "migrations" / "alembic.ini"))
+    config.set_main_option("sqlalchemy.url", settings.database_url.replace("%", "%%"))
+    with _sentences(settings):
+        command.upgrade(config, revision)
+
+
+@click.command()
+def worker() -> None:
+    """Run jobs until stopped (Ctrl-C or SIGTERM: the job at work is finished first)."""
+    from app import configure
+    from app.jobs import worker as jobs
+
+    settings = _settings()
+    logging.configure(json=settings.mode == "production")
+    with _sentences(settings):
+        configure(settings)
+        jobs.run()
+
+
+@click.group()
+def packs() -> None:
+    """The jurisdiction packs."""
+
+
+@packs.command("check")
+def packs_check() -> None:
+    """Validate both packs; mistakes name file, row and field."""
+    from app.jurisdictions.load import main as check
+
+    raise SystemExit(check())
+
+
+@click.group()
+def demo() -> None:
+    """Invented people, businesses and cases; not in production."""
+
+
+def _run_demo(*arguments: str) -> None:
+    if _settings().mode == "production":
+        raise Failure("Demo data is not for production: set KIBALI_MODE=demo on a database of its own.")
+    before = sys.argv
+    sys.argv = ["tools.demo", *arguments]
+    try:
+        runpy.run_module("tools.demo", run_name="__main__", alter_sys=True)
+    finally:
+        sys.argv = before
+
+
+@demo.command("load")
+def demo_load() -> None:
+    """Load the firms and cases of the demo; what is there already stays as it is."""
+    _run_demo("load")
+
+
+@demo.command("seed")
+@click.option("--cases", type=click.IntRange(min=1), default=1000, show_default=True, help="How many cases.")
+def demo_seed(cases: int) -> None:
+    """Add many invented cases, to see the portal at scale."""
+    _run_demo("seed", "--cases", str(cases))
+
+
+COMMANDS: tuple[click.Command, ...] = (migrate, worker, packs, demo)
+
+
+def register(portal: Flask) -> None:
+    """Make the commands known to ``flask``."""
+    for command in COMMANDS:
+        portal.cli.add_command(command)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """Kibali's commands."""
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
+
+if __name__ == "__main__":
+    main()

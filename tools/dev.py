@@ -1,0 +1,306 @@
+"""``make run``: the whole portal with demo data on this machine, and a clean end.
+
+PostgreSQL (the private one, or KIBALI_DATABASE_URL), schema, demo data, then the stand-in for mobile money, the example
+marketplace, the worker and the web server. Ctrl-C stops all of it; so does any of them ending by itself.
+"""
+
+import contextlib
+import ctypes
+import errno
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from config import SettingsError, load
+from tools.postgres import PostgresError, Server
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+HOST = "127.0.0.1"
+GRACE = 8.0  # seconds a part has to end by itself
+PATIENCE = 60.0  # seconds until the web server must answer
+LEAST_SPACE = 300 * 1024 * 1024
+PASSWORD = "kibali-demo"  # noqa: S105  # printed for everyone to see
+ACCOUNTS = (
+    ("entrepreneur@demo.example", "an exporter with a business"),
+    ("agent@demo.example", "applies on behalf of others"),
+    ("registrar@demo.example", "registers businesses"),
+    ("clerk@demo.example", "reviews export licences"),
+    ("customs@demo.example", "reviews customs declarations"),
+    ("supervisor@demo.example", "decides: the second pair of eyes"),
+    ("auditor@demo.example", "reads everything, changes nothing"),
+    ("admin@demo.example", "users, agencies, API clients"),
+)
+
+
+class Problem(Exception):
+    """Ends the start with one sentence."""
+
+
+@dataclass
+class Part:
+    """A process of the demo. It leads a process group of its own, so that Ctrl-C reaches it only through us."""
+
+    name: str
+    process: "subprocess.Popen[bytes]"
+    log: Path
+
+
+@dataclass
+class Demo:
+    """The parts that were started, in order."""
+
+    country: str
+    port: int
+    logs: Path
+    environment: dict[str, str]
+    stopping: threading.Event = field(default_factory=threading.Event)
+    parts: list[Part] = field(default_factory=list)
+
+    def _launch(self, name: str, command: tuple[str, ...]) -> Part:
+        log = self.logs / f"{name}.log"
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [sys.executable, *command],
+                cwd=ROOT,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,
+            )
+        return Part(name, process, log)
+
+    def start(self, name: str, *command: str) -> None:
+        """Start a part that runs until the end."""
+        self.parts.append(self._launch(name, command))
+
+    def run(self, name: str, *command: str) -> None:
+        """Run a step to its end; its own sentence is shown when it fails."""
+        step = self._launch(name, command)
+        while step.process.poll() is None:
+            if self.stopping.wait(0.05):
+                _end([step])
+                raise KeyboardInterrupt
+        if step.process.returncode:
+            raise Problem(f"{_story(step.log)}\nThis was the step '{name}'; its log is {_shown(step.log)}.")
+
+    def dead(self) -> Part | None:
+        return next((part for part in self.parts if part.process.poll() is not None), None)
+
+    def wait_until_ready(self, address: str) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not self.stopping.is_set():
+            if part := self.dead():
+                raise Problem(f"The {part.name} ended at once: {_story(part.log)}\nIts log is {_shown(part.log)}.")
+            with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+            if time.monotonic() > deadline:
+                raise Problem(f"The portal did not answer within {PATIENCE:.0f} s; look at {_shown(self.logs)}.")
+            self.stopping.wait(0.1)
+
+    def stop(self) -> None:
+        _end(self.parts[::-1])
+
+
+def _end(parts: list[Part]) -> None:
+    """Ask each to end; after the grace take down whatever is left of its process group."""
+    for part in parts:
+        with contextlib.suppress(ProcessLookupError):
+            part.process.terminate()
+    deadline = time.monotonic() + GRACE
+    for part in parts:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            part.process.wait(max(0.1, deadline - time.monotonic()))
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(part.process.pid, signal.SIGKILL)
+        part.process.wait()
+
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None)
+
+
+def _end_with_parent() -> None:
+    """Have the kernel end the child should this process be killed without a chance to do it."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _story(log: Path) -> str:
+    """The last thing a log says."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return lines[-1] if lines else "it said nothing."
+
+
+def _free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def _port(preferred: int) -> int:
+    """``preferred`` if nobody has it, otherwise one the system picks."""
+    if _free(preferred):
+        return preferred
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return int(probe.getsockname()[1])
+
+
+def _choices() -> tuple[str, int]:
+    country = os.environ.get("COUNTRY", os.environ.get("KIBALI_COUNTRY", "RW")).upper()
+    if country not in {"RW", "CG"}:
+        raise Problem(f"COUNTRY is {country!r}; it must be RW (Rwanda) or CG (Congo).")
+    text = os.environ.get("PORT", "8000")
+    if not text.isdigit() or not 0 < int(text) < 65536:
+        raise Problem(f"PORT is {text!r}; it must be a number from 1 to 65535.")
+    port = int(text)
+    if not _free(port):
+        other = next((candidate for candidate in range(port + 10, port + 200, 10) if _free(candidate)), 0)
+        raise Problem(
+            f"Port {port} is already in use (is the portal running in another window?). "
+            f"Stop that, or choose another port: PORT={other or 'NUMBER'} make run"
+        )
+    return country, port
+
+
+def _enough_space() -> None:
+    LOCAL.mkdir(exist_ok=True)
+    free = shutil.disk_usage(LOCAL).free
+    if free < LEAST_SPACE:
+        raise Problem(f"Only {free // 1024 // 1024} MB are free on the disk of {ROOT}; the demo needs 300. Make room.")
+
+
+def _libraries() -> None:
+    """WeasyPrint's system libraries are loaded only when the first PDF is made: say now when they are missing."""
+    for library in ("libpango-1.0.so.0", "libpangoft2-1.0.so.0", "libharfbuzz-subset.so.0"):
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            raise Problem(
+                f"The system library {library} is missing; PDF records need it. On Debian and Ubuntu: "
+                "sudo apt-get install libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0"
+            ) from None
+
+
+def _environment(country: str, port: int, home: Path, momo: int) -> dict[str, str]:
+    environment = dict(os.environ)
+    environment.setdefault("KIBALI_STORE", str(home / "store"))
+    metrics = home / "metrics"
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(parents=True)
+    return environment | {
+        "KIBALI_MODE": "demo",
+        "KIBALI_COUNTRY": country,
+        "KIBALI_BASE_URL": f"http://{HOST}:{port}",
+        "KIBALI_MOMO_URL": f"http://{HOST}:{momo}",
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics),
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+@contextlib.contextmanager
+def _database(country: str) -> Iterator[str]:
+    """The address of the demo's database: the one that was given, else the private server's own for the country."""
+    if given := os.environ.get("KIBALI_DATABASE_URL"):
+        yield given
+        return
+    server = Server(LOCAL / "postgres")
+    with server.in_use():
+        yield server.create_database("kibali" if country == "RW" else f"kibali_{country.lower()}")
+
+
+def _greet(address: str, seconds: float, momo: int, market: int) -> None:
+    width = max(len(email) for email, _ in ACCOUNTS)
+    print(f"\nKibali is at {address} ({seconds:.0f} s).\n\nSign in as, password {PASSWORD}:")
+    for email, who in ACCOUNTS:
+        print(f"  {email:<{width}}  {who}")
+    print(f"\nExample marketplace: http://{HOST}:{market}. Stand-in for mobile money: http://{HOST}:{momo}.")
+    print("Officials' second-factor codes are shown on the sign-in page. Ctrl-C stops everything.\n", flush=True)
+
+
+def _serve(demo: Demo, momo: int, market: int) -> None:
+    address = f"http://{HOST}:{demo.port}"
+    print("Preparing the database", flush=True)
+    demo.run("migrate", "-m", "app.cli", "migrate")
+    demo.run("demo-data", "-m", "tools.demo", "load")
+    print("Starting the portal", flush=True)
+    demo.start("mobile-money", "-m", "tools.standins.mtn_momo", "--port", str(momo))
+    demo.start("marketplace", "-m", "examples.marketplace", "--port", str(market), "--portal", address)
+    demo.start("worker", "-m", "app.cli", "worker")
+    server = ["granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(demo.port)]
+    server += ["--workers", "2", "--blocking-threads", "4", "--log-level", "warning"]
+    demo.start("web", "-m", *server, "wsgi:app")
+    demo.wait_until_ready(address)
+
+
+def _run(stopping: threading.Event) -> int:
+    started = time.monotonic()
+    country, port = _choices()
+    _enough_space()
+    _libraries()
+    home = LOCAL if country == "RW" else LOCAL / country.lower()
+    logs = home / "log"
+    logs.mkdir(parents=True, exist_ok=True)
+    momo, market = _port(8001), _port(8002)
+    environment = _environment(country, port, home, momo)
+    with _database(country) as url:
+        environment["KIBALI_DATABASE_URL"] = url
+        load(environment)
+        demo = Demo(country, port, logs, environment, stopping)
+        try:
+            _serve(demo, momo, market)
+            if not stopping.is_set():
+                _greet(f"http://{HOST}:{port}", time.monotonic() - started, momo, market)
+            while not stopping.wait(0.5):
+                if part := demo.dead():
+                    raise Problem(
+                        f"The {part.name} ended by itself: {_story(part.log)}\nIts log is {_shown(part.log)}."
+                    )
+        finally:
+            print("Stopping", flush=True)
+            demo.stop()
+    return 0
+
+
+def main() -> int:
+    stopping = threading.Event()
+
+    def stop(number: int, frame: object) -> None:
+        stopping.set()
+
+    for sign in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(sign, stop)
+    try:
+        return _run(stopping)
+    except (Problem, PostgresError, SettingsError) as problem:
+        print(problem, file=sys.stderr)
+    except KeyboardInterrupt:
+        return 0
+    except OSError as error:
+        what = {errno.ENOSPC: "The disk is full", errno.EACCES: "This user may not write there"}.get(error.errno or 0)
+        print(f"{what or error.strerror or error}: {error.filename or ROOT}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
