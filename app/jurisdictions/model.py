@@ -1,0 +1,356 @@
+"""The shape of a jurisdiction pack: everything that differs between countries, as validated, dated data.
+
+Every ``Dated`` row says from when to when it holds and on which legal reference it rests; ``legal_ref`` is the
+word "illustrative" where no source was found, and pages that show such a row say so.
+"""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+
+from app.core.i18n import gettext, pick
+
+ILLUSTRATIVE = "illustrative"
+REQUIRED_LANGUAGES = ("en", "fr")
+
+
+def _speaks_both(names: dict[str, str]) -> dict[str, str]:
+    missing = [language for language in REQUIRED_LANGUAGES if not names.get(language, "").strip()]
+    if missing:
+        raise ValueError(f"no text in {' and '.join(missing)}")
+    return names
+
+
+def _compiles(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from error
+    return pattern
+
+
+Names = Annotated[dict[str, str], AfterValidator(_speaks_both)]
+"""A text by language; English and French are always there."""
+Pattern = Annotated[str, AfterValidator(_compiles)]
+Code = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,40}$")]
+HsPrefix = Annotated[str, Field(pattern=r"^\d{2,6}$")]
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+UnitCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]  # UN/ECE Recommendation 20
+Route = Literal["general_trade", "cbec", "service"]
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+
+
+class Dated(Row):
+    valid_from: date
+    valid_to: date | None = None  # the last day it holds; None: until further notice
+    legal_ref: str = Field(min_length=3)
+    uncertain: bool = False  # a source was found, but others contradict it
+
+    @field_validator("valid_to")
+    @classmethod
+    def _ordered(cls, valid_to: date | None, info: ValidationInfo) -> date | None:
+        valid_from = info.data.get("valid_from")
+        if valid_to is not None and valid_from is not None and valid_to < valid_from:
+            raise ValueError(f"ends before it begins ({valid_from.isoformat()})")
+        return valid_to
+
+    @property
+    def illustrative(self) -> bool:
+        return self.legal_ref.lower() == ILLUSTRATIVE
+
+    @property
+    def caution(self) -> str:
+        """What a page that shows this row must say about it; empty when the source is firm."""
+        if self.illustrative:
+            return gettext("Illustrative: no legal source was found for this.")
+        if self.uncertain:
+            return gettext("Uncertain: sources differ. Check with the agency.")
+        return ""
+
+    def in_force(self, day: date) -> bool:
+        return self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+class Named(Row):
+    code: Code
+    names: Names
+
+    @property
+    def name(self) -> str:
+        """In the reader's language."""
+        return pick(self.names)
+
+
+class Agency(Named, Dated):
+    short: str  # "RDB"
+    kind: Literal["registrar", "licensing", "customs", "plant_health", "forestry", "quality", "culture", "tourism"]
+    email: str
+    address: Names
+
+    @property
+    def address_text(self) -> str:
+        return pick(self.address)
+
+
+class Office(Named, Dated):
+    agency: str
+    customs_code: str = ""  # the office code on a declaration
+    exit_office: bool = False
+
+
+class EntityType(Named, Dated):
+    """A legal form. ``category`` is the common code of domain.md: sole, plc_private, plc_public, partner, coop, …"""
+
+    category: str
+    suffix: str = ""  # "Ltd", "SARL": written after the name
+    has_shares: bool
+    owner_role: Literal["owner", "shareholder", "partner", "member"]
+    min_owners: int = 1
+    max_owners: int | None = None
+    manager_role: Literal["director", "manager", "chairperson", "representative", "owner"]
+    min_managers: int = 1
+    documents: tuple[str, ...] = ()  # papers to attach: codes of ``Pack.documents``, "?" after one: optional
+
+
+class AdministrativeUnit(Dated):
+    code: Code
+    names: Names  # proper nouns: English and French may be the same
+    level: int = Field(ge=1)  # 1 = province or département
+    parent: str | None = None
+
+    @property
+    def name(self) -> str:
+        return pick(self.names)
+
+
+class IdentifierShape(Named, Dated):
+    """A number people hold: ``pattern`` is a full-match regular expression, ``example`` an invented one."""
+
+    pattern: Pattern
+    example: str
+    applies_to: Literal["business", "person"]
+    required: bool = False
+
+    @field_validator("example")
+    @classmethod
+    def _fits(cls, example: str, info: ValidationInfo) -> str:
+        pattern = info.data.get("pattern")
+        if pattern is not None and not re.fullmatch(pattern, example):
+            raise ValueError(f"{example!r} does not fit the pattern {pattern}")
+        return example
+
+
+class FeeRule(Named, Dated):
+    """One line of the tariff: a fixed amount, or ``percent`` of a declared value."""
+
+    service: str  # service code; for permits also ``permit_kind``
+    permit_kind: str | None = None
+    amount_minor: int = Field(default=0, ge=0)
+    percent: Decimal = Field(default=Decimal(0), ge=0, le=100)
+    currency: CurrencyCode
+    revenue_code: str = Field(pattern=r"^\d{2,6}$")  # GFSM 2014 code
+
+    @field_validator("percent")
+    @classmethod
+    def _one_of(cls, percent: Decimal, info: ValidationInfo) -> Decimal:
+        if percent and info.data.get("amount_minor"):
+            raise ValueError("a fee is a fixed amount or a percentage, not both")
+        return percent
+
+
+class DocumentRule(Named, Dated):
+    """A paper a registration, permit kind or declaration asks for."""
+
+    required: bool = True
+    hint: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def hint_text(self) -> str:
+        return pick(self.hint)
+
+
+class PermitKind(Named, Dated):
+    """What may be issued, by whom, for which goods, with which papers, for how long."""
+
+    agency: str
+    service: str = "export_licence"
+    description: Names
+    hs: tuple[HsPrefix, ...] = ()  # HS prefixes it covers; empty: a service permit without goods
+    destinations: tuple[CountryCode, ...] = ()  # ISO alpha-2; empty: all
+    documents: tuple[DocumentRule, ...] = ()
+    validity_days: int = Field(ge=1)
+    max_validity_days: int = Field(ge=1)
+    has_quantity: bool = True
+    units: tuple[UnitCode, ...] = ("KGM",)
+    approval: Literal["four_eyes", "automatic"] = "four_eyes"
+    standard_days: int = Field(default=5, ge=1)
+    required_for_export: bool = False  # customs asks for it on these goods
+
+    @field_validator("max_validity_days")
+    @classmethod
+    def _not_below(cls, longest: int, info: ValidationInfo) -> int:
+        if longest < info.data.get("validity_days", 0):
+            raise ValueError("is below validity_days")
+        return longest
+
+    @property
+    def description_text(self) -> str:
+        return pick(self.description)
+
+
+class Channel(Named, Dated):
+    """A place to sell: a marketplace with its own requirements."""
+
+    platform: Literal["alibaba", "tmall_global", "fliggy", "other"]
+    route: Route
+    destinations: tuple[CountryCode, ...] = ()
+    permit_kinds: tuple[str, ...] = ()  # always needed here
+    description: Names
+
+    @property
+    def description_text(self) -> str:
+        return pick(self.description)
+
+
+class Requirement(Dated):
+    """Goods × destination × route → permit kinds needed. Empty tuples mean "all"."""
+
+    code: Code
+    hs: tuple[HsPrefix, ...] = ()
+    destinations: tuple[CountryCode, ...] = ()
+    routes: tuple[Route, ...] = ()
+    permit_kinds: tuple[str, ...]  # empty: something to know, not a permit to hold
+    names: Names  # the rule in a sentence
+
+    @property
+    def name(self) -> str:
+        return pick(self.names)
+
+
+class Control(Dated):
+    """Prohibited or restricted goods."""
+
+    code: Code
+    hs: tuple[HsPrefix, ...] = Field(min_length=1)
+    effect: Literal["prohibited", "restricted", "refer"]
+    destinations: tuple[CountryCode, ...] = ()
+    names: Names  # what it says, and whom to ask
+
+    @property
+    def name(self) -> str:
+        return pick(self.names)
+
+
+class ServiceStandard(Dated):
+    service: Code
+    working_days: int = Field(ge=1)
+
+
+class ProcedureCode(Named, Dated):
+    """A customs procedure (SAD box 37)."""
+
+    declaration_type: str  # EX1
+
+
+class LaneRule(Dated):
+    """How a declaration is routed: the first rule that matches decides. ``share``: a seeded random share in percent."""
+
+    code: Code
+    lane: Literal["green", "blue", "yellow", "red"]
+    hs: tuple[HsPrefix, ...] = ()
+    min_value_minor: int | None = None  # of the declared value, in the national currency
+    share: int = Field(default=100, ge=1, le=100)
+    names: Names
+
+    @property
+    def name(self) -> str:
+        return pick(self.names)
+
+
+class ExchangeRate(Dated):
+    """How many units of the national currency one unit of ``currency`` costs."""
+
+    currency: CurrencyCode
+    rate: Decimal = Field(gt=0)
+
+
+class HolidayOverride(Dated):
+    day: date
+    names: Names
+    works: bool = False  # True: a day the calendar calls a holiday but offices are open
+
+
+class NameRules(Row):
+    suffixes: tuple[str, ...]
+    articles: tuple[str, ...]
+    restricted: tuple[str, ...]
+    fold: tuple[tuple[str, str], ...] = ()  # sounds written in two ways: ("L", "R")
+    similar: Decimal = Field(
+        default=Decimal("0.55"), gt=0, le=1
+    )  # trigram similarity from which a name is shown as similar
+
+
+class MobileMoney(Row):
+    provider: str
+    target_environment: str
+    prefix: str  # "+250"
+    pattern: Pattern  # of the national number
+
+
+class Pack(Row):
+    """One country. ``version`` is a digest of the files, recorded with every submission and decision."""
+
+    country: Literal["RW", "CG"]
+    version: str
+    names: Names
+    portal_name: Names
+    languages: tuple[str, ...]
+    locales: dict[str, str]  # language → locale: {"en": "en_RW", "fr": "fr_RW"}
+    default_language: str
+    timezone: str
+    currency: CurrencyCode
+    phone_prefix: str
+    capital_city: str
+    unit_levels: tuple[Names, ...]  # ("Province", "District", …)
+    name_rules: NameRules
+    mobile_money: MobileMoney
+    registration_agency: str
+    customs_agency: str
+    agencies: tuple[Agency, ...]
+    offices: tuple[Office, ...]
+    entity_types: tuple[EntityType, ...]
+    units: tuple[AdministrativeUnit, ...]
+    identifiers: tuple[IdentifierShape, ...]
+    documents: tuple[DocumentRule, ...] = ()
+    fees: tuple[FeeRule, ...]
+    permit_kinds: tuple[PermitKind, ...]
+    channels: tuple[Channel, ...]
+    requirements: tuple[Requirement, ...]
+    controls: tuple[Control, ...]
+    standards: tuple[ServiceStandard, ...]
+    procedures: tuple[ProcedureCode, ...]
+    lanes: tuple[LaneRule, ...]
+    rates: tuple[ExchangeRate, ...]
+    holidays: tuple[HolidayOverride, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"Pack({self.version})"  # the whole is 170 kB
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    @property
+    def name(self) -> str:
+        return pick(self.names)
+
+    def locale(self, language: str) -> str:
+        return self.locales.get(language, self.locales[self.default_language])
