@@ -1,0 +1,91 @@
+"""One's account, the devices one is signed in on, and the business one acts for."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.audit import entries
+from app.core import db
+from app.core.errors import NotFound
+from app.core.i18n import gettext as _
+from app.core.i18n import ngettext
+from app.identity import people, second_factor
+from app.identity import sessions as open_sessions
+from app.identity.policy import Permission
+from app.web import guards
+from app.web.accounts import blueprint, verbs
+from app.web.accounts.devices import describe
+from app.web.accounts.words import MEMBER_TITLES, ROLE_TITLES
+from app.web.guards import requires
+
+
+@blueprint.get("/account", endpoint="account")
+@requires(Permission.SIGNED_IN)
+def account() -> ResponseReturnValue:
+    session = db.session()
+    actor = guards.actor()
+    user = people.user(session, actor.user_id or 0)
+    return render_template(
+        "web/accounts/account.html",
+        user=user,
+        role=ROLE_TITLES[actor.role] if actor.role else "",
+        member_titles=MEMBER_TITLES,
+        open_count=len(open_sessions.of_user(session, user.id)),
+        codes_left=second_factor.recovery_codes_left(session, user.id) if user.official else 0,
+    )
+
+
+@blueprint.get("/account/sessions", endpoint="sessions")
+@requires(Permission.SIGNED_IN)
+def sessions() -> ResponseReturnValue:
+    actor = guards.actor()
+    rows = [
+        (row, describe(row.user_agent), row.id == actor.session_id)
+        for row in open_sessions.of_user(db.session(), actor.user_id or 0)
+    ]
+    return render_template("web/accounts/sessions.html", rows=rows)
+
+
+@blueprint.post("/account/sessions/<int:session_id>/end", endpoint="end_session")
+@requires(Permission.SIGNED_IN)
+def end_session(session_id: int) -> ResponseReturnValue:
+    session = db.session()
+    actor = guards.actor()
+    if session_id == actor.session_id:
+        raise NotFound  # one's own ends by signing out
+    open_sessions.end(session, actor.user_id or 0, session_id)
+    entries.record(session, actor, verbs.SESSIONS_ENDED, subject=f"user:{actor.user_id}", detail={"sessions": 1})
+    session.commit()
+    flash(_("That device is signed out."), "ok")
+    return redirect(url_for("accounts.sessions"), 303)
+
+
+@blueprint.post("/account/sessions/end-all", endpoint="end_all_sessions")
+@requires(Permission.SIGNED_IN)
+def end_all_sessions() -> ResponseReturnValue:
+    """Sign out everywhere but here."""
+    session = db.session()
+    actor = guards.actor()
+    count = open_sessions.end_all(session, actor.user_id or 0, keep=actor.session_id)
+    entries.record(session, actor, verbs.SESSIONS_ENDED, subject=f"user:{actor.user_id}", detail={"sessions": count})
+    session.commit()
+    flash(
+        ngettext("%(num)s other device is signed out.", "%(num)s other devices are signed out.", count)
+        if count
+        else _("No other device was signed in."),
+        "ok",
+    )
+    return redirect(url_for("accounts.sessions"), 303)
+
+
+@blueprint.post("/account/business", endpoint="switch_business")
+@requires(Permission.APPLY)
+def switch_business() -> ResponseReturnValue:
+    """Act for another of one's businesses, in this session."""
+    session = db.session()
+    actor = guards.actor()
+    chosen = request.form.get("business", "")
+    if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 18:
+        raise NotFound
+    open_sessions.act_for(session, actor.user_id or 0, actor.session_id or 0, int(chosen))
+    session.commit()
+    return redirect(guards.local_path(request.form.get("next")), 303)
