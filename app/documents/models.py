@@ -1,0 +1,82 @@
+"""Uploads and records. The bytes are in the store, under their SHA-256."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.core.db import Base, BigId, foreign_key
+
+
+class RecordState(StrEnum):
+    PENDING = "pending"
+    READY = "ready"
+    FAILED = "failed"
+
+
+class Upload(Base):
+    """A paper the applicant attached: ``code`` names the requirement it answers, in that case."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[BigId]
+    case_id: Mapped[int] = foreign_key("cases.id", use_alter=True)
+    code: Mapped[str]
+    filename: Mapped[str]  # cleaned, for showing; never a path
+    media_type: Mapped[str]
+    size: Mapped[int]
+    pages: Mapped[int | None]
+    sha256: Mapped[str]
+    uploaded_by: Mapped[int] = foreign_key("users.id")
+    uploaded_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]  # replaced or taken back: kept, since a submission may name it
+
+    __table_args__ = (
+        CheckConstraint("media_type IN ('application/pdf', 'image/jpeg', 'image/png')", name="media_type"),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("size > 0", name="size"),
+    )
+
+
+class Record(Base):
+    """An issued PDF. Once ``sha256`` is set the database lets nobody change what it says nor delete it."""
+
+    __tablename__ = "records"
+
+    id: Mapped[BigId]
+    kind: Mapped[str]
+    code: Mapped[str]  # public, 130 random bits: the address of /verify/<code>
+    number: Mapped[str]  # the number people quote, of the permit, business, receipt …
+    title: Mapped[str]
+    template: Mapped[str]
+    locale: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    subject: Mapped[str]  # "permit:12": what the record is about
+    issuer: Mapped[str]
+    case_id: Mapped[int | None] = foreign_key("cases.id", use_alter=True)
+    business_id: Mapped[int | None] = foreign_key("businesses.id", use_alter=True)
+    issued_at: Mapped[datetime]
+    state: Mapped[str] = mapped_column(server_default=RecordState.PENDING)
+    sha256: Mapped[str | None]
+    size: Mapped[int | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    last_error: Mapped[str] = mapped_column(server_default="")
+
+    __table_args__ = (
+        UniqueConstraint("code"),
+        Index("ix_records_number", "number"),
+        Index(
+            "ix_records_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}
+        ),
+        Index("ix_records_subject", "subject"),
+        CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
+        CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL AND size IS NOT NULL)", name="ready"),
+        CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
+        CheckConstraint("length(code) >= 26", name="code"),
+    )
+
+    @property
+    def ready(self) -> bool:
+        return self.state == RecordState.READY

@@ -1,0 +1,58 @@
+"""Jobs that failed for good, for someone who can act: what they were, and starting them again."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.errors import NotFound
+from app.jobs import queue
+
+
+@dataclass(frozen=True)
+class Failure:
+    id: int
+    task: str
+    arguments: dict[str, Any]
+    attempts: int
+    error: str
+    at: datetime | None
+
+
+_LIST = text(
+    "SELECT job.id, job.task_name, job.args, job.attempts, coalesce(error.error, ''), error.at"
+    " FROM procrastinate_jobs AS job LEFT JOIN job_errors AS error ON error.job_id = job.id"
+    " WHERE job.status = 'failed' AND (CAST(:before AS bigint) IS NULL OR job.id < :before)"
+    " ORDER BY job.id DESC LIMIT :limit"
+)
+
+
+def list(session: Session, *, before: int | None = None, limit: int = 50) -> tuple[Failure, ...]:
+    """Newest first; ``before`` is the id of the last one of the page before."""
+    return tuple(Failure(*row) for row in session.execute(_LIST, {"before": before, "limit": limit}))
+
+
+def count(session: Session) -> int:
+    return int(session.execute(text("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")).scalar_one())
+
+
+def retry(session: Session, job_id: int) -> None:
+    """Run it once more, now. Raises NotFound when no failed job has this id."""
+    found = session.execute(
+        text("SELECT 1 FROM procrastinate_jobs WHERE id = :id AND status = 'failed' FOR UPDATE"), {"id": job_id}
+    ).one_or_none()
+    if found is None:
+        raise NotFound()
+    session.execute(queue.RETRY, {"id": job_id, "at": clock.now()})
+
+
+def waiting(session: Session) -> int:
+    """Jobs due now and not yet started: what the readiness page and the metrics watch."""
+    due = text(
+        "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
+        " AND (scheduled_at IS NULL OR scheduled_at <= :now)"
+    )
+    return int(session.execute(due, {"now": clock.now()}).scalar_one())
