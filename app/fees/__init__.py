@@ -1,0 +1,1 @@
+"""What is owed and what came in: dated tariff → charge → payment → receipt, kept in a double-entry ledger."""

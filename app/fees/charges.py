@@ -1,0 +1,179 @@
+"""Bills: assessing what is owed by the tariff, finding it again, cancelling and renewing it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, time, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core import clock
+from app.core.errors import Invalid, NotFound, Problem
+from app.core.i18n import lazy_gettext as _l
+from app.core.money import Money
+from app.fees import counters, ledger, tariff
+from app.fees.models import Charge, ChargeLine, ChargeState
+from app.identity.actor import Actor
+from app.identity.policy import Permission, Subject, allows
+from app.jurisdictions import load, lookup
+from app.jurisdictions.model import FeeRule, Pack
+
+SERIES = "BILL"
+DAYS_TO_PAY = 30
+
+
+def assess(
+    session: Session,
+    *,
+    pack: Pack,
+    rules: tuple[FeeRule, ...],
+    base: Money | None,
+    title: str,
+    case_id: int | None,
+    business_id: int | None,
+    payer_id: int,
+) -> Charge | None:
+    """Bill ``payer_id`` by ``rules``; None when there is nothing to pay.
+
+    ``base`` is the declared value percentages are taken of; it is converted at the pack's rate of the day. A case
+    has one bill: assessing it again gives the same one while the lines are the same, replaces an unpaid one when they
+    differ, and leaves a paid one alone (the fee is that of the first submission). Raises Invalid without a rate.
+    """
+    if base is not None and rules and base.currency != rules[0].currency:
+        rate = lookup.rate(pack, base.currency, clock.today(pack.zone))
+        base = tariff.convert(base, rate, rules[0].currency)
+    lines = tariff.apply(rules, base)
+    existing = for_case(session, case_id) if case_id is not None else None
+    if existing is not None:
+        if existing.settled or (not existing.expired and _same(existing, lines)):
+            return existing
+        cancel(session, existing)
+    total = tariff.total(lines)
+    if total is None:
+        return None
+    charge = Charge(
+        case_id=case_id,
+        business_id=business_id,
+        payer_id=payer_id,
+        title=str(title),
+        currency=total.currency,
+        total_minor=total.minor,
+        lines=[
+            ChargeLine(
+                position=position,
+                code=line.code,
+                names=line.names,
+                amount_minor=line.amount.minor,
+                currency=line.amount.currency,
+                legal_ref=line.legal_ref,
+                revenue_code=line.revenue_code,
+            )
+            for position, line in enumerate(lines, start=1)
+        ],
+    )
+    return _issue(session, charge, pack)
+
+
+def _same(charge: Charge, lines: Iterable[tariff.TariffLine]) -> bool:
+    return [(line.code, line.amount) for line in charge.lines] == [(line.code, line.amount) for line in lines]
+
+
+def _issue(session: Session, charge: Charge, pack: Pack) -> Charge:
+    now = clock.now()
+    today = clock.today(pack.zone)
+    charge.reference = counters.reference(SERIES, today.year, counters.next_number(session, SERIES, today.year))
+    charge.created_at = now
+    charge.expires_at = datetime.combine(today + timedelta(days=DAYS_TO_PAY), time(23, 59), pack.zone)
+    session.add(charge)
+    session.flush()
+    ledger.assessed(session, charge)
+    return charge
+
+
+def for_case(session: Session, case_id: int) -> Charge | None:
+    """The bill of a case: the newest that was not cancelled."""
+    return session.scalar(
+        select(Charge)
+        .where(Charge.case_id == case_id, Charge.state != ChargeState.CANCELLED.value)
+        .order_by(Charge.id.desc())
+        .limit(1)
+    )
+
+
+def get(session: Session, charge_id: int) -> Charge:
+    """Raises NotFound."""
+    found = session.get(Charge, charge_id)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def load_for(session: Session, actor: Actor, reference: str) -> Charge:
+    """The bill with this number, if ``actor`` may pay it; NotFound otherwise, as for one that does not exist."""
+    found = session.scalar(select(Charge).where(Charge.reference == reference.strip().upper()))
+    if found is None or not may_pay(actor, found):
+        raise NotFound
+    return found
+
+
+def may_pay(actor: Actor, charge: Charge) -> bool:
+    return allows(actor, Permission.PAY, Subject(applicant_id=charge.payer_id, business_id=charge.business_id))
+
+
+def for_payer(session: Session, actor: Actor, *, before: int | None = None, limit: int = 25) -> Sequence[Charge]:
+    """The bills ``actor`` may pay or has paid, newest first; ``before`` is the id of the last one seen."""
+    own = Charge.business_id.is_(None) & (Charge.payer_id == actor.user_id)
+    statement = select(Charge).where(own | Charge.business_id.in_(list(actor.memberships)))
+    if before is not None:
+        statement = statement.where(Charge.id < before)
+    return session.scalars(statement.order_by(Charge.id.desc()).limit(limit)).all()
+
+
+def lock(session: Session, charge_id: int) -> Charge:
+    """The charge as it is now, held until the transaction ends. Everything that changes one starts here."""
+    statement = select(Charge).where(Charge.id == charge_id).with_for_update()
+    return session.execute(statement, execution_options={"populate_existing": True}).scalar_one()
+
+
+def cancel(session: Session, charge: Charge) -> None:
+    """Take an unpaid bill back (a withdrawn case, a changed tariff); nothing happens to any other.
+
+    An attempt that is on its way may still succeed: its money is then owed back to the payer.
+    """
+    current = lock(session, charge.id)
+    if current.state != ChargeState.DUE:
+        return
+    current.state = ChargeState.CANCELLED.value
+    session.flush()
+    ledger.cancelled(session, current)
+
+
+def renew(session: Session, charge: Charge) -> Charge:
+    """A new bill with the same lines in place of one whose days have run out.
+
+    Raises Invalid for a bill that is still open or was settled.
+    """
+    current = lock(session, charge.id)
+    if not current.expired:
+        raise Invalid(Problem(_l("This bill does not need to be renewed."), None, "not_expired"))
+    cancel(session, current)
+    successor = Charge(
+        case_id=current.case_id,
+        business_id=current.business_id,
+        payer_id=current.payer_id,
+        title=current.title,
+        currency=current.currency,
+        total_minor=current.total_minor,
+        lines=[
+            ChargeLine(
+                position=line.position,
+                code=line.code,
+                names=line.names,
+                amount_minor=line.amount_minor,
+                currency=line.currency,
+                legal_ref=line.legal_ref,
+                revenue_code=line.revenue_code,
+            )
+            for line in current.lines
+        ],
+    )
+    return _issue(session, successor, load.current())
