@@ -234,6 +234,13 @@ def _charge_settled(session: Session, charge: Charge) -> None:
         perform(session, case, Action.CONFIRM_PAYMENT, SYSTEM, version=None)
 
 
+def _lock_first(session: Session, charge: Charge) -> None:
+    """Case before charge, the order in which ``perform`` takes them: two transactions never wait for each other."""
+    if charge.case_id is not None:
+        access.lock(session, charge.case_id)
+
+
+fee_hooks.before_locking(_lock_first)
 fee_hooks.on_settled(_charge_settled)
 
 __all__ = ["AskedField", "Payload", "add_note", "available", "open_requests", "perform", "start"]

@@ -29,7 +29,7 @@ def tell(
         values={
             "reference": case.reference,
             "title": case.title,
-            "service": str(definition.noun),
+            "service": definition.noun,
             "reason": reason,
             "deadline": case.due_at,
             "awaiting_payment": state is State.AWAITING_PAYMENT,

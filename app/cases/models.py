@@ -236,3 +236,43 @@ class CaseCounter(Base):
     series: Mapped[str] = mapped_column(primary_key=True)
     year: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     value: Mapped[int]
+
+
+class BundleState(StrEnum):
+    QUEUED = "queued"
+    BUILDING = "building"
+    READY = "ready"
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class Bundle(Base):
+    """A ZIP of cases that an auditor asked for. ``selection`` holds the ids, fixed then, and how they were chosen.
+
+    ``missing`` counts papers that could not be put in; ``sha256`` of an expired one stays, its bytes do not.
+    """
+
+    __tablename__ = "bundles"
+    __table_args__ = (
+        UniqueConstraint("code"),
+        CheckConstraint("state IN ('queued', 'building', 'ready', 'failed', 'expired')", name="state_known"),
+        CheckConstraint("state <> 'ready' OR (sha256 IS NOT NULL AND size IS NOT NULL)", name="ready"),
+        CheckConstraint("done >= 0 AND done <= total", name="progress"),
+    )
+
+    id: Mapped[BigId]
+    code: Mapped[str]
+    requested_by: Mapped[int] = foreign_key("users.id")
+    title: Mapped[str]
+    locale: Mapped[str]
+    selection: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(default=BundleState.QUEUED.value)
+    total: Mapped[int]
+    done: Mapped[int] = mapped_column(default=0)
+    missing: Mapped[int] = mapped_column(default=0)
+    sha256: Mapped[str | None]
+    size: Mapped[int | None]
+    created_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    error: Mapped[str] = mapped_column(default="")

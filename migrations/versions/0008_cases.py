@@ -48,11 +48,11 @@ def upgrade() -> None:
         sa.Column("updated_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.CheckConstraint(
             "state IN ('draft', 'awaiting_payment', 'submitted', 'in_review', 'returned', 'recommended', 'approved', 'refused', 'withdrawn', 'cancelled')",
-            name="ck_cases_state_known",
+            name=op.f("ck_cases_state_known"),
         ),
-        sa.CheckConstraint("state IN ('draft', 'withdrawn') OR agency IS NOT NULL", name="ck_cases_has_agency"),
+        sa.CheckConstraint("state IN ('draft', 'withdrawn') OR agency IS NOT NULL", name=op.f("ck_cases_has_agency")),
         sa.CheckConstraint(
-            "state IN ('draft', 'withdrawn') OR current_submission_id IS NOT NULL", name="ck_cases_submitted"
+            "state IN ('draft', 'withdrawn') OR current_submission_id IS NOT NULL", name=op.f("ck_cases_submitted")
         ),
         sa.ForeignKeyConstraint(["applicant_id"], ["users.id"], name="fk_cases_applicant_id_users"),
         sa.ForeignKeyConstraint(["assigned_to"], ["users.id"], name="fk_cases_assigned_to_users"),
@@ -108,7 +108,7 @@ def upgrade() -> None:
         sa.Column("submitted_by", sa.BigInteger(), nullable=False),
         sa.Column("submitted_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("pack_version", sa.Text(), nullable=False),
-        sa.CheckConstraint("length(sha256) = 64", name="ck_submissions_sha256_hex"),
+        sa.CheckConstraint("length(sha256) = 64", name=op.f("ck_submissions_sha256_hex")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_submissions_case_id_cases"),
         sa.ForeignKeyConstraint(["submitted_by"], ["users.id"], name="fk_submissions_submitted_by_users"),
         sa.PrimaryKeyConstraint("id", name="pk_submissions"),
@@ -189,7 +189,7 @@ def upgrade() -> None:
         sa.Column("recommended_by", sa.BigInteger(), nullable=False),
         sa.Column("recommended_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("voided_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.CheckConstraint("outcome IN ('approve', 'refuse')", name="ck_recommendations_outcome_known"),
+        sa.CheckConstraint("outcome IN ('approve', 'refuse')", name=op.f("ck_recommendations_outcome_known")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_recommendations_case_id_cases"),
         sa.ForeignKeyConstraint(["recommended_by"], ["users.id"], name="fk_recommendations_recommended_by_users"),
         sa.ForeignKeyConstraint(
@@ -229,13 +229,15 @@ def upgrade() -> None:
         sa.Column("decided_by", sa.BigInteger(), nullable=False),
         sa.Column("decided_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("pack_version", sa.Text(), nullable=False),
-        sa.CheckConstraint("outcome IN ('approve', 'refuse')", name="ck_decisions_outcome_known"),
+        sa.CheckConstraint("outcome IN ('approve', 'refuse')", name=op.f("ck_decisions_outcome_known")),
         sa.CheckConstraint(
             "NOT four_eyes OR (recommendation_id IS NOT NULL AND recommended_by IS NOT NULL)",
-            name="ck_decisions_needs_two",
+            name=op.f("ck_decisions_needs_two"),
         ),
-        sa.CheckConstraint("recommended_by IS NULL OR recommended_by <> decided_by", name="ck_decisions_two_people"),
-        sa.CheckConstraint("submitted_by <> decided_by", name="ck_decisions_not_the_applicant"),
+        sa.CheckConstraint(
+            "recommended_by IS NULL OR recommended_by <> decided_by", name=op.f("ck_decisions_two_people")
+        ),
+        sa.CheckConstraint("submitted_by <> decided_by", name=op.f("ck_decisions_not_the_applicant")),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_decisions_case_id_cases"),
         sa.ForeignKeyConstraint(["decided_by"], ["users.id"], name="fk_decisions_decided_by_users"),
         sa.ForeignKeyConstraint(

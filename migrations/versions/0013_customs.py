@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("record_id", sa.BigInteger(), nullable=True),
         sa.Column("lodged_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("released_at", postgresql.TIMESTAMP(timezone=True), nullable=True),
-        sa.CheckConstraint("lane IN ('green', 'blue', 'yellow', 'red')", name="ck_declarations_lane_known"),
+        sa.CheckConstraint("lane IN ('green', 'blue', 'yellow', 'red')", name=op.f("ck_declarations_lane_known")),
         sa.ForeignKeyConstraint(["business_id"], ["businesses.id"], name="fk_declarations_business_id_businesses"),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name="fk_declarations_case_id_cases"),
         sa.ForeignKeyConstraint(["record_id"], ["records.id"], name="fk_declarations_record_id_records"),
@@ -51,9 +51,9 @@ def upgrade() -> None:
         sa.Column("permit_line_id", sa.BigInteger(), nullable=True),
         sa.Column("quantity", sa.Numeric(precision=18, scale=3), nullable=True),
         sa.CheckConstraint(
-            "(permit_line_id IS NULL) = (quantity IS NULL)", name="ck_declaration_items_draws_a_quantity"
+            "(permit_line_id IS NULL) = (quantity IS NULL)", name=op.f("ck_declaration_items_draws_a_quantity")
         ),
-        sa.CheckConstraint("net_mass <= gross_mass", name="ck_declaration_items_net_within_gross"),
+        sa.CheckConstraint("net_mass <= gross_mass", name=op.f("ck_declaration_items_net_within_gross")),
         sa.ForeignKeyConstraint(
             ["declaration_id"],
             ["declarations.id"],

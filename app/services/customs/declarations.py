@@ -36,7 +36,7 @@ def lines_of(session: Session, business_id: int, case_id: int) -> list[Licensabl
         .join(Permit, Permit.id == PermitLine.permit_id)
         .where(Permit.business_id == business_id, Permit.state == PermitState.ACTIVE.value)
         .order_by(Permit.valid_to, PermitLine.id)
-    ).tuples()
+    )
     return [
         LicensableLine(
             line_id=line.id,
@@ -118,6 +118,7 @@ def lodge(context: CaseContext) -> Declaration:
     declaration.destination = data["buyer"]["destination"]
     declaration.lane, declaration.lane_rule = colour, rule
     declaration.value_minor, declaration.currency = value.minor, value.currency
+    case.search = f"{case.search} {declaration.number}".upper()  # officials look for it by this number too
     declaration.items.clear()
     session.flush()  # the old items go before the new ones take their numbers
     declaration.items.extend(items)

@@ -1,0 +1,50 @@
+"""Export licence: the fee, the review, the permit and its paper."""
+
+from decimal import Decimal
+
+import pytest
+
+from app.cases import drafts, registry
+from app.cases.work import Payload
+from app.cases.workflow import Action, State
+from app.core.errors import DomainError, Invalid
+from app.documents.models import Record
+from app.jurisdictions import load
+from app.permits.models import Permit
+from tests.factories.cases import drafted, licence, pay, submitted
+from tests.services.conftest import cast, licensed, move
+
+
+def test_a_paid_and_approved_application_makes_a_permit_and_its_paper(rwanda, exporter):
+    line = licensed(rwanda, exporter)
+    assert (line.hs, line.quantity, line.unit) == ("090111", Decimal(19200), "KGM")
+    permit = rwanda.get(Permit, line.permit_id)
+    record = rwanda.get(Record, permit.record_id)
+    assert record.number == permit.number
+    assert record.data["lines"][0]["hs"] == "090111"
+
+
+def test_nobody_reviews_what_is_not_paid(rwanda, exporter):
+    naeb = cast(rwanda, "NAEB")
+    case = submitted(rwanda, exporter, "export_licence", licence())
+    with pytest.raises(DomainError) as refused:
+        move(rwanda, case, Action.TAKE, naeb.registrar)
+    assert refused.value.code in {"stale", "unpaid"}
+    assert case.due_at is None, "the clock starts with the payment"
+    pay(rwanda, case, exporter)
+    assert case.state == State.SUBMITTED
+    assert case.due_at is not None
+
+
+def test_prohibited_goods_are_refused_with_the_law(rwanda, exporter):
+    case = drafted(rwanda, exporter, "export_licence", licence(hs="740400"))
+    definition = registry.service("export_licence")
+    evaluation = drafts.evaluate(rwanda, definition, load.current(), case)
+    assert evaluation.problems
+
+
+def test_validity_beyond_what_the_kind_allows_is_refused(rwanda, exporter):
+    case = drafted(rwanda, exporter, "export_licence", licence(days=2000))
+    with pytest.raises(Invalid) as refused:
+        move(rwanda, case, Action.SUBMIT, exporter, payload=Payload(declared=True))
+    assert "validity.valid_to" in {problem.field for problem in refused.value.problems}

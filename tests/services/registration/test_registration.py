@@ -1,0 +1,95 @@
+"""Business registration: the pages' own rules and what approval makes."""
+
+import pytest
+from sqlalchemy import select
+
+from app.businesses.models import Business, BusinessPerson
+from app.cases import drafts, registry
+from app.cases.models import Outcome
+from app.cases.registry import CaseContext, StepContext
+from app.cases.work import Payload
+from app.cases.workflow import Action
+from app.core import clock
+from app.documents.models import Record
+from app.identity import memberships
+from app.jurisdictions import load
+from forms.registration import PeopleForm
+from tests.factories.cases import drafted, registration, submitted
+from tests.services.conftest import move
+
+COMPANY = {
+    **registration("Urumuri Tea Hills"),
+    "legal_form": {"entity_type": ["ltd"]},
+    "capital": {"capital": ["1000000"], "shares_issued": ["1000"]},
+}
+
+
+def shareholders(*shares):
+    raw = {}
+    for number, count in enumerate(shares):
+        raw |= {
+            f"people-{number}-name": [f"Person {number}"],
+            f"people-{number}-roles": ["owner", "manager"] if number == 0 else ["owner"],
+            f"people-{number}-document_kind": ["national_id"],
+            f"people-{number}-document_number": [f"11990700000000{number:02d}"],
+            f"people-{number}-nationality": ["RW"],
+            f"people-{number}-shares": [str(count)],
+        }
+    return raw
+
+
+def people_form(rwanda, raw, issued="1000"):
+    context = StepContext(
+        pack=load.current(),
+        answers={"legal_form": {"entity_type": "ltd"}, "capital": {"shares_issued": issued}},
+        facts={"today": clock.today(load.current().zone)},
+    )
+    return PeopleForm(raw, context=context)
+
+
+@pytest.mark.parametrize(
+    ("shares", "right"), [((600, 400), True), ((999,), False), ((600, 401), False), ((1000,), True)]
+)
+def test_shares_must_add_up_exactly(rwanda, shares, right):
+    assert people_form(rwanda, shareholders(*shares)).validate() is right
+
+
+def test_a_wrong_sum_says_both_numbers(rwanda):
+    form = people_form(rwanda, shareholders(600, 399))
+    form.validate()
+    assert any("999" in str(problem.message) and "1000" in str(problem.message) for problem in form.problems())
+
+
+def test_approval_enters_business_people_membership_and_certificate(rwanda, people):
+    case = submitted(rwanda, people.applicant, raw={**COMPANY, "people": shareholders(600, 400)})
+    move(rwanda, case, Action.TAKE, people.registrar)
+    move(rwanda, case, Action.RECOMMEND, people.registrar, payload=Payload(outcome=Outcome.APPROVE))
+    move(rwanda, case, Action.APPROVE, people.supervisor)
+    business = rwanda.scalars(select(Business).where(Business.case_id == case.id)).one()
+    assert business.name == "Urumuri Tea Hills Ltd"
+    held = rwanda.scalars(select(BusinessPerson.shares).where(BusinessPerson.business_id == business.id)).all()
+    assert sorted(filter(None, held)) == [400, 600]
+    assert memberships.businesses_of(rwanda, people.applicant.user_id) == {business.id: "owner"}
+    record = rwanda.get(Record, business.record_id)
+    assert record.data["name"] == "Urumuri Tea Hills Ltd"
+    assert len(record.code) >= 26, "130 bits"
+
+
+def test_the_registrar_sees_similar_names_and_restricted_words(rwanda, people):
+    submitted(rwanda, people.stranger, raw=registration("Ikawa y'Umusozi"))
+    raw = registration("Ikawa Umusozi National Bank")
+    raw["name"]["different"] = ["y"]
+    case = submitted(rwanda, people.applicant, raw=raw)
+    definition, pack = registry.service("registration"), load.current()
+    answers = dict(drafts.context(rwanda, definition, pack, case).answers)
+    checks = {check.rule: check for check in definition.checks(
+        CaseContext(rwanda, pack, case, people.registrar, None, answers)
+    )}  # fmt: skip
+    assert checks["name.restricted"].passed is None
+    assert "BANK" in str(checks["name.restricted"].detail)
+
+
+def test_a_similar_name_must_be_looked_at(rwanda, people):
+    submitted(rwanda, people.stranger, raw=registration("Urugwiro Crafts"))
+    case = drafted(rwanda, people.applicant, raw=registration("Urugwiro Craft"))
+    assert not case.draft["name"]["complete"]
