@@ -1,0 +1,170 @@
+"""Words: lines, paragraphs, addresses, telephone numbers, secrets and files."""
+
+# mypy: disallow-subclassing-any=False
+# (WTForms has no types.)
+
+from collections.abc import Sequence
+from typing import Any
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+from wtforms import fields, widgets
+
+from app.core import i18n
+from app.core.i18n import Text
+from app.core.i18n import gettext as _
+from app.jurisdictions import load
+from forms.fields.typed import Typed, one_line, plain
+
+
+class TextField(Typed, fields.StringField):
+    """One line. Spaces around and doubled inside are dropped; ``max_length`` also bounds the input."""
+
+    def __init__(
+        self,
+        label: Text | None = None,
+        validators: Sequence[Any] | None = None,
+        *,
+        max_length: int = 200,
+        upper: bool = False,
+        **options: Any,
+    ) -> None:
+        super().__init__(label, validators, **options)
+        self.max_length, self.upper = max_length, upper
+
+    def process_data(self, value: Any) -> None:
+        self.data = None if value is None else str(value)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if not valuelist:
+            return
+        text = self.tidy(valuelist[0])
+        self.data = (text.upper() if self.upper else text) or None
+        if len(text) > self.max_length:
+            raise ValueError(
+                _(
+                    "%(label)s must be %(limit)s characters or fewer; it has %(length)s.",
+                    label=self.name_in_message(),
+                    limit=i18n.format_number(self.max_length),
+                    length=i18n.format_number(len(text)),
+                )
+            )
+
+    def tidy(self, text: str) -> str:
+        return one_line(text)
+
+
+class LongTextField(TextField):
+    """Several lines."""
+
+    kind = "textarea"
+    widget = widgets.TextArea()
+
+    def __init__(
+        self,
+        label: Text | None = None,
+        validators: Sequence[Any] | None = None,
+        *,
+        max_length: int = 4000,
+        rows: int = 5,
+        **options: Any,
+    ) -> None:
+        options["render_kw"] = {"rows": rows, **(options.get("render_kw") or {})}
+        super().__init__(label, validators, max_length=max_length, **options)
+
+    def tidy(self, text: str) -> str:
+        return plain(text).strip()
+
+
+class PasswordField(Typed, fields.PasswordField):
+    """Never shown again, never kept, never changed: spaces count."""
+
+    kind = "password"
+    secret = True
+
+
+class HiddenField(Typed, fields.HiddenField):
+    kind = "hidden"
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        if valuelist:
+            self.data = one_line(valuelist[0]) or None
+
+
+class EmailField(TextField):
+    kind = "email"
+    widget = widgets.EmailInput()
+
+    def __init__(self, label: Text | None = None, validators: Sequence[Any] | None = None, **options: Any) -> None:
+        options.setdefault("autocomplete", "email")
+        options["render_kw"] = {"spellcheck": "false", **(options.get("render_kw") or {})}
+        super().__init__(label, validators, max_length=254, **options)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if not self.data:
+            return
+        try:
+            self.data = validate_email(self.data, check_deliverability=False).normalized.lower()
+        except EmailNotValidError:
+            raise ValueError(_("Enter an e-mail address in the correct form, like name@example.com.")) from None
+
+
+class PhoneField(TextField):
+    """A telephone number; the country's own numbers need no prefix. Saved as E.164 (``+250788000001``)."""
+
+    kind = "tel"
+    widget = widgets.TelInput()
+    width = "s"
+
+    def __init__(
+        self, label: Text | None = None, validators: Sequence[Any] | None = None, *, region: str = "", **options: Any
+    ) -> None:
+        options.setdefault("autocomplete", "tel")
+        super().__init__(label, validators, max_length=40, **options)
+        self.region = region
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata(valuelist)
+        if not self.data:
+            return
+        try:
+            number = phonenumbers.parse(self.data, self.region or load.current().country)
+        except phonenumbers.NumberParseException:
+            number = None
+        # Numbers kept for examples are not in any operator's range: shape is all that can be asked.
+        if number is None or not phonenumbers.is_possible_number(number):
+            raise ValueError(
+                _("Enter a telephone number, like %(example)s.", example=f"{load.current().phone_prefix} …")
+            )
+        self.data = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+    def display(self) -> str:
+        try:
+            number = phonenumbers.parse(self.data or "")
+        except phonenumbers.NumberParseException:
+            return self.data or ""
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+class UploadField(Typed, fields.FileField):
+    """A file; data is the uploaded stream, never part of ``raw()`` or ``clean()``."""
+
+    kind = "file"
+
+    def __init__(
+        self,
+        label: Text | None = None,
+        validators: Sequence[Any] | None = None,
+        *,
+        accept: str = ".pdf,.jpg,.jpeg,.png",
+        **options: Any,
+    ) -> None:
+        options["render_kw"] = {"accept": accept, **(options.get("render_kw") or {})}
+        super().__init__(label, validators, **options)
+
+    def _value(self) -> bool:  # type: ignore[override]
+        return False
+
+    def typed(self) -> str:
+        return getattr(self.data, "filename", "") or ""
