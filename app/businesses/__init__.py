@@ -1,0 +1,1 @@
+"""The business register: entries with versions, people, ownership and names."""
