@@ -1,6 +1,7 @@
 """The entrepreneur's first page and the list of their cases."""
 
 from dataclasses import dataclass
+from datetime import date
 
 from flask import render_template, request
 from flask.typing import ResponseReturnValue
@@ -9,11 +10,14 @@ from app.businesses import lookup as businesses
 from app.cases import deadlines, registry, worklist
 from app.cases.models import Case
 from app.cases.workflow import OPEN, STATE_KINDS, State
-from app.core import db
+from app.core import clock, db
 from app.core.i18n import Text
 from app.identity.policy import Permission
-from app.jurisdictions import load
+from app.jurisdictions import load, lookup
 from app.permits import lookup as permits
+from app.permits import verification
+from app.permits.models import STATE_KINDS as PERMIT_KINDS
+from app.permits.models import STATE_TITLES
 from app.web.applicant import blueprint
 from app.web.guards import actor, requires
 from app.web.paging import cursor, read_cursor
@@ -44,6 +48,25 @@ def cards(cases: list[Case]) -> list[CaseCard]:
     return found
 
 
+@dataclass(frozen=True)
+class PermitRow:
+    number: str
+    title: str
+    valid_to: date
+    state: Text
+    kind: str
+
+
+def permit_rows(business_id: int) -> list[PermitRow]:
+    pack, now = load.current(), clock.now()
+    found = []
+    for permit in permits.for_business(db.session(), business_id, limit=5):
+        state = verification.state(permit, now)
+        title = lookup.permit_kind(pack, permit.kind).name
+        found.append(PermitRow(permit.number, title, permit.valid_to, STATE_TITLES[state], PERMIT_KINDS[state]))
+    return found
+
+
 def page() -> ResponseReturnValue:
     """What an entrepreneur needs now: cases that wait for them, cases under way, permits held, what to start."""
     session, who = db.session(), actor()
@@ -51,7 +74,7 @@ def page() -> ResponseReturnValue:
     waiting = [case for case in recent if State(case.state) in {State.DRAFT, State.RETURNED, State.AWAITING_PAYMENT}]
     under_way = [case for case in recent if State(case.state) in OPEN and State(case.state) is not State.RETURNED]
     business = businesses.get(session, who.business_id) if who.business_id else None
-    held = permits.for_business(session, business.id, limit=5) if business else []
+    held = permit_rows(business.id) if business else []
     return render_template(
         "web/applicant/home.html",
         business=business,
