@@ -71,9 +71,7 @@ def queue(session: Session, actor: Actor, filters: Filters) -> Page:
     return _page(session, statement, by_due=on_desk, after=filters.after)
 
 
-def _page(
-    session: Session, statement: Select[tuple[Case]], *, by_due: bool, after: tuple[datetime, int] | None
-) -> Page:
+def _page(session: Session, statement: Select[Case], *, by_due: bool, after: tuple[datetime, int] | None) -> Page:
     if by_due:
         if after is not None:
             statement = statement.where(tuple_(Case.due_at, Case.id) > after)

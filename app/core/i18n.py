@@ -89,7 +89,7 @@ def ngettext(singular: str, plural: str, num: int, **values: Any) -> str:
 
 
 def pgettext(context: str, message: str, **values: Any) -> str:
-    text: str = catalogue(language()).pgettext(context, message)
+    text = str(catalogue(language()).pgettext(context, message))
     return text % values if values else text
 
 

@@ -1,6 +1,7 @@
 """Filling in and sending: start, task list, steps, documents, check your answers, send."""
 
 import re
+from io import BytesIO
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +17,7 @@ from app.core.errors import DomainError, Invalid, NotFound, Problem
 from app.core.i18n import gettext as _
 from app.core.identifiers import token
 from app.documents import uploads
+from app.documents.models import Upload
 from app.identity.policy import Permission
 from app.jurisdictions import load
 from app.web.applicant import blueprint
@@ -167,7 +169,7 @@ def documents(reference: str) -> ResponseReturnValue:
         if not problems:
             target = "applicant.case" if "continue" in request.form else "applicant.documents"
             return redirect(url_for(target, reference=case.reference), 303)
-    held: dict[str, list[uploads.Upload]] = {}
+    held: dict[str, list[Upload]] = {}
     for upload in uploads.for_case(session, case.id):
         held.setdefault(upload.code, []).append(upload)
     return (
@@ -187,17 +189,19 @@ def documents(reference: str) -> ResponseReturnValue:
 
 def _accept(case: Case, codes: set[str]) -> list[Problem]:
     problems: list[Problem] = []
+    applicant = actor().user_id
+    assert applicant is not None  # the permission is for people
     for code, file in request.files.items(multi=True):
         if code not in codes or not file.filename:
             continue
         try:
             uploads.accept(
                 db.session(),
-                stream=file.stream,
+                stream=BytesIO(file.read()),
                 filename=file.filename,
                 case_id=case.id,
                 code=code,
-                uploaded_by=actor().user_id,
+                uploaded_by=applicant,
             )
         except DomainError as error:
             problems += [Problem(problem.message, code, problem.code) for problem in error.problems]
@@ -264,5 +268,6 @@ def _where(case: Case, problem: Problem) -> str:
     if key == "documents":
         return url_for("applicant.documents", reference=case.reference, _anchor=field or None)
     if any(step.key == key for step in registry.service(case.service).steps):
-        return url_for("applicant.step", reference=case.reference, key=key, **{"from": "check"}, _anchor=field or None)
+        page = url_for("applicant.step", reference=case.reference, key=key)
+        return f"{page}?from=check#{field}" if field else f"{page}?from=check"
     return url_for("applicant.case", reference=case.reference)

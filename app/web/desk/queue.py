@@ -16,6 +16,7 @@ from app.core.i18n import lazy_gettext as _l
 from app.identity import people
 from app.identity.policy import Permission
 from app.jurisdictions import load
+from app.web import templating
 from app.web.desk import blueprint
 from app.web.guards import actor, requires
 from app.web.paging import cursor, read_cursor
@@ -98,8 +99,6 @@ def desk() -> ResponseReturnValue:
     session, who = db.session(), actor()
     filters = filters_from_address()
     page = worklist.queue(session, who, filters)
-    address = request.args.to_dict(flat=False)
-    address.pop("after", None)
     following = cursor(page.following)
     return render_template(
         "web/desk/queue.html",
@@ -109,9 +108,9 @@ def desk() -> ResponseReturnValue:
         filters=filters,
         services=registry.services(),
         states=[(state.value, STATE_TITLES[state]) for state in FILTERABLE],
-        following=url_for("desk.desk", **address, after=following) if following else None,
-        first=url_for("desk.desk", **address) if filters.after else None,
-        filtered=bool(address),
+        following=templating.url_with(after=following) if following else None,
+        first=templating.url_with(after=None) if filters.after else None,
+        filtered=any(name not in {"after", "lang"} for name in request.args),
     )
 
 
