@@ -78,6 +78,12 @@ def _without_suffixes(rules: NameRules, words: tuple[str, ...]) -> tuple[str, ..
     return words
 
 
+def has_legal_word(pack: Pack, name: str) -> bool:
+    """Whether the name already says its legal form at either end: "Koperative Ikawa", "Urumuri Tea Ltd"."""
+    words = tokens(pack, name)
+    return _without_suffixes(pack.name_rules, words) != words
+
+
 def key(pack: Pack, name: str) -> str:
     """Two names with one key are one name. Empty for a name without a letter or digit."""
     return "".join(_distinctive(pack, name))

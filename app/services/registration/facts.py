@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 
+from app.businesses import names
 from app.businesses.facts import PersonFacts, RegistrationFacts
 from app.cases.registry import JsonObject
 from app.core.money import parse
@@ -18,7 +19,7 @@ def legal_name(pack: Pack, data: JsonObject) -> str:
     """The name with its legal form after it, as the law has it written: "Urumuri Tea Hills Ltd"."""
     name = str(data.get("name", {}).get("name") or "")
     kind = legal_form(pack, data)
-    if not name or kind is None or not kind.suffix or name.upper().endswith(f" {kind.suffix.upper()}"):
+    if not name or kind is None or not kind.suffix or names.has_legal_word(pack, name):
         return name
     return f"{name} {kind.suffix}"
 
