@@ -18,6 +18,7 @@ BLUEPRINTS = (
     "app.web.admin",
     "app.web.applicant",
     "app.web.desk",
+    "app.web.auditor",
     "app.web.businesses",
     "app.web.permits",
     "app.web.payments",
@@ -25,6 +26,8 @@ BLUEPRINTS = (
     "app.web.mailbox",
     "app.web.downloads",
     "app.web.verify",
+    "app.trade.views",
+    "app.trade.api",
     "app.api.views",
 )
 
@@ -74,7 +77,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     import config
     from app import api
-    from app.web import errors, guards, hooks, templating
+    from app.web import compression, errors, guards, hooks, templating
 
     settings = settings or config.load()
     configure(settings)
@@ -85,6 +88,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         static_folder=str(config.ROOT / "static"),
     )
     app.config.update(SECRET_KEY=settings.secret_key, KIBALI=settings, METRICS_TOKEN=settings.metrics_token)
+    compression.install(app)
     hooks.install(app)
     guards.load_guards(app)
     templating.install(app)

@@ -3,12 +3,15 @@
 from importlib import import_module
 
 MODULES = (
+    "app.cases.engine",  # a settled bill hands its case to the agency
     "app.documents.tasks",
     "app.fees.tasks",
     "app.notifications.tasks",
     "app.outbox.tasks",
     "app.permits.tasks",
+    "app.trade.tasks",
     "app.web.accounts.tasks",
+    "app.web.auditor.tasks",
     "app.web.payments",  # what a settled bill sets off: receipt, message, audit entry
 )
 

@@ -1,5 +1,6 @@
 """Business registration, one class a page."""
 
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +10,7 @@ from wtforms.validators import ValidationError
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.jurisdictions import lookup
-from app.jurisdictions.model import EntityType
+from app.jurisdictions.model import EntityType, IdentifierShape
 from forms.base import BaseForm, StepForm
 from forms.fields import (
     CountryField,
@@ -110,6 +111,32 @@ class AddressForm(StepForm):
     )
     phone = PhoneField(_l("Telephone"), [required(_l("Enter a telephone number."))])
     email = EmailField(_l("E-mail of the business"), [required(_l("Enter an e-mail address."))])
+    tax_number = TextField(_l("Tax number, if the business has one"), max_length=40, upper=True)
+
+    def prepare(self) -> None:
+        shapes = self._tax_numbers()
+        if not shapes:
+            del self.tax_number
+            return
+        self.tax_number.description = _(
+            "%(name)s, like %(example)s. Leave it empty if the business has none yet.",
+            name=shapes[-1].name,
+            example=shapes[-1].example,
+        )
+
+    def _tax_numbers(self) -> list[IdentifierShape]:
+        in_force = lookup.in_force(self.context.pack.identifiers, self.context.facts["today"])
+        return [shape for shape in in_force if shape.tax_number]
+
+    def validate_tax_number(self, field: TextField) -> None:
+        """Spaces, as people write long numbers, are not part of it."""
+        number = (field.data or "").replace(" ", "")
+        field.data = number or None
+        shapes = self._tax_numbers()
+        if number and not any(re.fullmatch(shape.pattern, number) for shape in shapes):
+            raise ValidationError(
+                _("Enter the tax number in its full form, like %(example)s.", example=shapes[-1].example)
+            )
 
 
 class CapitalForm(StepForm):

@@ -1,16 +1,24 @@
 """Fixtures for every test: a real PostgreSQL, one template database a schema version, a savepoint a test."""
 
 from collections.abc import Iterator
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy.orm import Session
 
-from app.core import db
+from app.core import db, i18n
 from app.models_index import import_models
 from tests.support.database import ServerUnderTest
 
 # Foreign keys are declared by name: every model must be known before the first statement.
 import_models()
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    """Every test begins in English, whatever the one before it read."""
+    with i18n.use_locale("en_RW", ZoneInfo("Africa/Kigali")):
+        yield
 
 
 @pytest.fixture(scope="session")

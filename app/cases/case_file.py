@@ -153,7 +153,7 @@ def _of(session: Session, model: Any, case: Case) -> list[Any]:
     return list(session.scalars(select(model).where(model.case_id == case.id).order_by(model.id)))
 
 
-def _messages(case_id: int) -> Select[tuple[Message]]:
+def _messages(case_id: int) -> Select[Message]:
     """Those that anyone but their reader may see: a private one holds a link that opens an account."""
     return select(Message).where(Message.case_id == case_id, ~Message.private).order_by(Message.id)
 

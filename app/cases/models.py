@@ -37,6 +37,9 @@ class Case(Base):
         ),
         Index("ix_cases_waiting", "agency", "submitted_at", "id", postgresql_where=text("state = 'submitted'")),
         Index("ix_cases_updated", "updated_at", "id"),
+        Index("ix_cases_agency_updated", "agency", "updated_at", "id"),  # the auditor's filters
+        Index("ix_cases_state_updated", "state", "updated_at", "id"),
+        Index("ix_cases_submitted", "submitted_at", "id", postgresql_where=text("submitted_at IS NOT NULL")),
         Index("ix_cases_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
         Index("ix_cases_applicant_recent", "applicant_id", "updated_at", "id"),
         Index("ix_cases_business_recent", "business_id", "updated_at", "id"),

@@ -8,7 +8,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import IO, Any
+from typing import IO, Any, Self
 
 MANIFEST = "manifest.json"
 SUMS = "SHA256SUMS"
@@ -32,7 +32,10 @@ class Gap:
 
 
 class Archive:
-    """The same calls with the same arguments make the same bytes: every member carries ``moment``, not the clock's."""
+    """The same calls with the same arguments make the same bytes: every member carries ``moment``, not the clock's.
+
+    Use it in a ``with`` inside the one of ``target``.
+    """
 
     def __init__(self, target: IO[bytes], moment: datetime) -> None:
         self._zip = zipfile.ZipFile(target, "w")
@@ -40,6 +43,12 @@ class Archive:
         self._paths: set[str] = set()
         self.members: list[Member] = []
         self.gaps: list[Gap] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._zip.close()  # while the file is still open, also when the work was broken off
 
     def add(self, path: str, content: bytes, *, packed: bool = True) -> None:
         """``packed`` False for what is compressed already. Raises ValueError for a path that is there or leads out."""

@@ -67,10 +67,9 @@ class Record(Base):
     __table_args__ = (
         UniqueConstraint("code"),
         Index("ix_records_number", "number"),
-        Index(
-            "ix_records_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}
-        ),
+        Index("ix_records_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}),
         Index("ix_records_subject", "subject"),
+        Index("ix_records_failed", "id", postgresql_where=text("state = 'failed'")),
         CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
         CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL AND size IS NOT NULL)", name="ready"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),

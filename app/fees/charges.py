@@ -38,25 +38,22 @@ def assess(
     has one bill: assessing it again gives the same one while the lines are the same, replaces an unpaid one when they
     differ, and leaves a paid one alone (the fee is that of the first submission). Raises Invalid without a rate.
     """
-    if base is not None and rules and base.currency != rules[0].currency:
-        rate = lookup.rate(pack, base.currency, clock.today(pack.zone))
-        base = tariff.convert(base, rate, rules[0].currency)
-    lines = tariff.apply(rules, base)
+    lines = _lines(pack, rules, base)
     existing = for_case(session, case_id) if case_id is not None else None
     if existing is not None:
         if existing.settled or (not existing.expired and _same(existing, lines)):
             return existing
         cancel(session, existing)
-    total = tariff.total(lines)
-    if total is None:
+    owed = tariff.total(lines)
+    if owed is None:
         return None
     charge = Charge(
         case_id=case_id,
         business_id=business_id,
         payer_id=payer_id,
         title=str(title),
-        currency=total.currency,
-        total_minor=total.minor,
+        currency=owed.currency,
+        total_minor=owed.minor,
         lines=[
             ChargeLine(
                 position=position,
@@ -71,6 +68,18 @@ def assess(
         ],
     )
     return _issue(session, charge, pack)
+
+
+def total(pack: Pack, rules: tuple[FeeRule, ...], base: Money | None) -> Money | None:
+    """What ``assess`` would bill today, without doing it; None when there is nothing to pay."""
+    return tariff.total(_lines(pack, rules, base))
+
+
+def _lines(pack: Pack, rules: tuple[FeeRule, ...], base: Money | None) -> tuple[tariff.TariffLine, ...]:
+    if base is not None and rules and base.currency != rules[0].currency:
+        rate = lookup.rate(pack, base.currency, clock.today(pack.zone))
+        base = tariff.convert(base, rate, rules[0].currency)
+    return tariff.apply(rules, base)
 
 
 def _same(charge: Charge, lines: Iterable[tariff.TariffLine]) -> bool:

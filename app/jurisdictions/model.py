@@ -138,6 +138,7 @@ class IdentifierShape(Named, Dated):
     example: str
     applies_to: Literal["business", "person"]
     required: bool = False
+    tax_number: bool = False  # the number a business may already hold when it is registered
 
     @field_validator("example")
     @classmethod

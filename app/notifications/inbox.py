@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.errors import NotFound
-from app.notifications.models import MailState, Message
+from app.notifications.models import Message
 
 PAGE = 25
 
@@ -48,7 +48,7 @@ def mark_all_read(session: Session, user_id: int) -> None:
     )
 
 
-# --- the demo's mailbox, and what an administrator looks at ---------------------------------------------------------
+# --- the demo's mailbox -----------------------------------------------------------------------------------------------
 
 
 def everyone(session: Session, *, email: str = "", before: int | None = None, limit: int = PAGE) -> Sequence[Message]:
@@ -67,10 +67,3 @@ def any_message(session: Session, message_id: int) -> Message:
     if found is None:
         raise NotFound
     return found
-
-
-def undelivered(session: Session, *, limit: int = 50) -> Sequence[Message]:
-    """Mail that was given up, newest first."""
-    return session.scalars(
-        select(Message).where(Message.mail_state == MailState.FAILED.value).order_by(Message.id.desc()).limit(limit)
-    ).all()

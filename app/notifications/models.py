@@ -24,6 +24,7 @@ class Message(Base):
         CheckConstraint("mail_state IN ('queued', 'sent', 'failed')", name="mail_state"),
         Index("ix_messages_inbox", "user_id", text("id DESC"), postgresql_where=text("NOT private")),
         Index("ix_messages_unread", "user_id", postgresql_where=text("read_at IS NULL AND NOT private")),
+        Index("ix_messages_failed", "id", postgresql_where=text("mail_state = 'failed'")),
     )
 
     id: Mapped[BigId]

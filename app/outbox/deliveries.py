@@ -2,20 +2,28 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, joinedload
 
 from app.core import clock
 from app.core.errors import NotFound
+from app.identity.models import ApiClient
 from app.jobs import queue
 from app.outbox.models import Delivery, DeliveryState, Endpoint
 from app.outbox.tasks import DELIVER
 
+AT_ONCE = 500
+S = TypeVar("S", bound=Any)
+
 
 def failed(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Delivery]:
-    """Deliveries given up for good, newest first, with event, endpoint and client; ``before`` is the last id seen."""
-    statement = select(Delivery).where(Delivery.state == DeliveryState.FAILED)
+    """Deliveries given up for good, newest first, with event, endpoint and client; ``before`` is the last id seen.
+
+    Not those of a disabled endpoint or client: nobody is to be told.
+    """
+    statement = _failed(select(Delivery))
     if before is not None:
         statement = statement.where(Delivery.id < before)
     return session.scalars(
@@ -23,6 +31,19 @@ def failed(session: Session, *, before: int | None = None, limit: int = 50) -> S
         .order_by(Delivery.id.desc())
         .limit(limit)
     ).all()
+
+
+def _failed(statement: Select[S]) -> Select[S]:
+    return (
+        statement.join(Endpoint, Endpoint.id == Delivery.endpoint_id)
+        .join(ApiClient, ApiClient.id == Endpoint.client_id)
+        .where(Delivery.state == DeliveryState.FAILED, Endpoint.disabled_at.is_(None), ApiClient.disabled_at.is_(None))
+    )
+
+
+def count_failed(session: Session) -> int:
+    """As many as ``failed`` lists in all."""
+    return int(session.scalar(_failed(select(func.count()).select_from(Delivery))) or 0)
 
 
 def count_by_state(session: Session) -> dict[str, int]:
@@ -46,10 +67,24 @@ def retry(session: Session, delivery_id: int) -> Delivery:
     return delivery
 
 
+def retry_all(session: Session, endpoint: Endpoint) -> int:
+    """Start the failed deliveries of one endpoint again, oldest first and at most ``AT_ONCE``; how many were."""
+    found = session.scalars(
+        select(Delivery.id)
+        .where(Delivery.endpoint_id == endpoint.id, Delivery.state == DeliveryState.FAILED)
+        .order_by(Delivery.id)
+        .limit(AT_ONCE)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for delivery_id in found:
+        retry(session, delivery_id)
+    return len(found)
+
+
 def due(session: Session, now: datetime) -> int:
     """How many should have been sent by ``now``: a number that only grows means no worker is running."""
     statement = select(func.count()).where(Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now)
     return int(session.scalar(statement) or 0)
 
 
-__all__ = ["count_by_state", "due", "failed", "retry"]
+__all__ = ["AT_ONCE", "count_by_state", "count_failed", "due", "failed", "retry", "retry_all"]

@@ -66,6 +66,14 @@ def get(session: Session, client_id: int, uid: str) -> Endpoint:
     return found
 
 
+def by_id(session: Session, endpoint_id: int) -> Endpoint:
+    """Whosever it is: for administrators. Raises NotFound."""
+    found = session.get(Endpoint, endpoint_id)
+    if found is None:
+        raise NotFound()
+    return found
+
+
 def remove(session: Session, endpoint: Endpoint) -> None:
     """Forget it and what was still to be delivered to it."""
     session.delete(endpoint)
@@ -84,4 +92,4 @@ def disable(session: Session, endpoint: Endpoint, reason: str) -> None:
     session.flush()
 
 
-__all__ = ["MOST", "add", "disable", "get", "of_client", "remove"]
+__all__ = ["MOST", "add", "by_id", "disable", "get", "of_client", "remove"]

@@ -108,12 +108,13 @@ def apply(
         business_id=permit.business_id,
     )
     if kind.template is not None:
-        _tell_members(session, permit, kind.template, held_by.name, reason)
+        tell_members(session, permit, kind.template, held_by.name, reason)
     session.flush()
     hooks.state_changed(session, StateChange(permit, previous, target, now, reason, reason_code))
 
 
-def _tell_members(session: Session, permit: Permit, template: str, business: str, reason: str) -> None:
+def tell_members(session: Session, permit: Permit, template: str, business: str, reason: str = "") -> None:
+    """A message to everyone who acts for the holder, each in their language."""
     pack = load.current()
     for member in memberships.members_of(session, permit.business_id):
         locale = people.user(session, member.user_id).locale

@@ -68,9 +68,7 @@ class Permit(Base):
         CheckConstraint("valid_to >= valid_from", name="validity"),
         CheckConstraint("expires_at > starts_at", name="instants"),
         CheckConstraint("state NOT IN ('suspended', 'revoked') OR state_reason <> ''", name="state_reason"),
-        Index(
-            "ix_permits_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}
-        ),
+        Index("ix_permits_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}),
         Index("ix_permits_business_id_id", "business_id", "id"),
         Index("ix_permits_agency_id", "agency", "id"),
         Index(
@@ -96,6 +94,7 @@ class Permit(Base):
     expires_at: Mapped[datetime]
     conditions: Mapped[str]
     issued_at: Mapped[datetime]
+    reminded_days: Mapped[int | None]  # the shortest notice of its end the holder was given, in days
 
     lines: Mapped[list["PermitLine"]] = relationship(order_by="PermitLine.id", back_populates="permit")
 

@@ -3,9 +3,10 @@
 from sqlalchemy.orm import Session
 
 from app.jobs import queue
-from app.permits import lifecycle, records
+from app.permits import lifecycle, records, reminders
 
 EXPIRE = "permits.expire"
+REMIND = "permits.remind"
 
 
 @queue.task(EXPIRE)
@@ -15,6 +16,14 @@ def expire(session: Session) -> None:
         queue.enqueue(session, EXPIRE)
 
 
-queue.periodic("1 * * * *", EXPIRE)
+@queue.task(REMIND)
+def remind(session: Session) -> None:
+    """In the morning of both countries; a day on which no worker ran is made up for by the next."""
+    if reminders.send(session) >= reminders.BATCH:
+        queue.enqueue(session, REMIND)
 
-__all__ = ["EXPIRE", "expire", "records"]
+
+queue.periodic("1 * * * *", EXPIRE)
+queue.periodic("30 6 * * *", REMIND)
+
+__all__ = ["EXPIRE", "REMIND", "expire", "records", "remind"]

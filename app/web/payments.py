@@ -25,6 +25,7 @@ from app.fees.models import Charge, Payment
 from app.identity import limits
 from app.identity.actor import Role
 from app.identity.policy import Permission
+from app.jurisdictions import load, lookup
 from app.web import navigation
 from app.web.guards import actor, csrf, posted_form, requires
 from forms.payments import MobileMoneyForm
@@ -120,6 +121,7 @@ def _page(charge: Charge, form: MobileMoneyForm, status: int = 200) -> Response:
     html = render_template(
         "web/payments/pay.html",
         charge=charge,
+        cautions=_cautions(charge),
         form=form,
         payment=payment,
         number=phones.masked(payment.msisdn) if payment else "",
@@ -134,6 +136,14 @@ def _page(charge: Charge, form: MobileMoneyForm, status: int = 200) -> Response:
         # A header, and only while something is on its way; "?still" is the page without it.
         response.headers["Refresh"] = str(REFRESH)
     return response
+
+
+def _cautions(charge: Charge) -> dict[str, str]:
+    """What must be said about a line's source, by its code: the bill keeps the legal reference, the pack the doubt."""
+    pack = load.current()
+    day = charge.created_at.astimezone(pack.zone).date()
+    rules = [lookup.find(pack.fees, line.code, day) for line in charge.lines]
+    return {rule.code: rule.caution for rule in rules if rule is not None}
 
 
 @blueprint.route("/callbacks/mtn/<uuid:reference>", methods=["PUT", "POST"])

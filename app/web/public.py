@@ -22,7 +22,7 @@ from app.identity import limits
 from app.identity.actor import Role
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
-from app.jurisdictions.model import Agency, FeeRule, Pack, PermitKind
+from app.jurisdictions.model import Agency, Dated, FeeRule, Pack, PermitKind
 from app.web.guards import current_actor, requires
 from forms.public import TrackForm
 
@@ -55,6 +55,7 @@ class FeeLine:
     amount: Money | None
     percent: Decimal
     illustrative: bool
+    uncertain: bool
 
     @property
     def free(self) -> bool:
@@ -64,7 +65,7 @@ class FeeLine:
 def _fees(pack: Pack, service: str, day: date) -> list[FeeLine]:
     def line(rule: FeeRule) -> FeeLine:
         amount = None if rule.percent else Money(rule.amount_minor, rule.currency)
-        return FeeLine(rule.name, amount, rule.percent, rule.illustrative)
+        return FeeLine(rule.name, amount, rule.percent, rule.illustrative, rule.uncertain)
 
     return [line(rule) for rule in lookup.in_force(pack.fees, day) if rule.service == service]
 
@@ -160,6 +161,7 @@ class Promise:
     days: int
     agency: str
     illustrative: bool
+    uncertain: bool
 
 
 def _promises(pack: Pack, day: date) -> list[tuple[Text, list[Promise]]]:
@@ -172,12 +174,15 @@ def _promises(pack: Pack, day: date) -> list[tuple[Text, list[Promise]]]:
         kinds = [kind for kind in lookup.in_force(pack.permit_kinds, day) if kind.service == standard.service]
         if not kinds:
             names = ", ".join(lookup.agency(pack, code).name for code in definition.agencies(pack))
-            promise = Promise(definition.noun, standard.working_days, names, standard.illustrative)
-            found.append((definition.noun, promise))
+            found.append((definition.noun, _promise(definition.noun, standard.working_days, names, standard)))
         for kind in kinds:
             agency = lookup.agency(pack, kind.agency).name
-            found.append((definition.noun, Promise(kind.name, kind.standard_days, agency, kind.illustrative)))
+            found.append((definition.noun, _promise(kind.name, kind.standard_days, agency, kind)))
     return [(noun, [promise for _noun, promise in rows]) for noun, rows in groupby(found, key=lambda row: row[0])]
+
+
+def _promise(name: Text, days: int, agency: str, row: Dated) -> Promise:
+    return Promise(name, days, agency, row.illustrative, row.uncertain)
 
 
 @blueprint.get("/service-standards")

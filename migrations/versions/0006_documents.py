@@ -69,6 +69,7 @@ def upgrade() -> None:
     )
     for column in ("case_id", "business_id", "number", "subject"):
         op.create_index(f"ix_records_{column}", "records", [column])
+    op.create_index("ix_records_failed", "records", ["id"], postgresql_where=sa.text("state = 'failed'"))
 
     op.execute(
         """

@@ -43,6 +43,7 @@ def upgrade() -> None:
         ["user_id"],
         postgresql_where=sa.text("read_at IS NULL AND NOT private"),
     )
+    op.create_index("ix_messages_failed", "messages", ["id"], postgresql_where=sa.text("mail_state = 'failed'"))
 
 
 def downgrade() -> None:

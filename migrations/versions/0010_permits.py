@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("expires_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
         sa.Column("conditions", sa.Text(), nullable=False),
         sa.Column("issued_at", postgresql.TIMESTAMP(timezone=True), nullable=False),
+        sa.Column("reminded_days", sa.BigInteger(), nullable=True),
         sa.CheckConstraint(
             "state IN ('active', 'suspended', 'revoked', 'expired', 'used_up')", name=op.f("ck_permits_state")
         ),

@@ -1,4 +1,4 @@
-"""Bundles that auditors ask for, and the trigram indexes of their search."""
+"""Bundles that auditors ask for, and the indexes of their search."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -50,9 +50,16 @@ def upgrade() -> None:
             postgresql_using="gin",
             postgresql_ops={column: "gin_trgm_ops"},
         )
+    op.create_index("ix_cases_agency_updated", "cases", ["agency", "updated_at", "id"])
+    op.create_index("ix_cases_state_updated", "cases", ["state", "updated_at", "id"])
+    op.create_index(
+        "ix_cases_submitted", "cases", ["submitted_at", "id"], postgresql_where=sa.text("submitted_at IS NOT NULL")
+    )
 
 
 def downgrade() -> None:
+    for name in ("ix_cases_submitted", "ix_cases_state_updated", "ix_cases_agency_updated"):
+        op.drop_index(name, "cases")
     for table, column in reversed(SEARCHED):
         op.drop_index(f"ix_{table}_{column}_trgm", table)
     op.drop_table("bundles")

@@ -18,6 +18,8 @@ from app.identity.models import User
 from app.jurisdictions import load
 from app.notifications import sending
 from app.notifications.models import Message
+from app.trade import listings
+from app.trade.question import Question
 from tests.architecture.routes import address, declared, key, rules
 from tests.factories.businesses import make_business
 from tests.factories.cases import acting, drafted, submitted
@@ -52,6 +54,8 @@ def world(app: Flask, session: Session) -> World:
     draft = drafted(session, acting(session, owner))
     charge = make_charge(session, owner.id)
     permit = make_permit(session, business)
+    offer = listings.NewListing("Coffee", Question("090111", "CN", "alibaba-com"))
+    listing = listings.create(session, acting(session, owner), offer, idempotency_key="architecture-test-listing")
     if KIND not in records._kinds:
         register_kind(KIND, "Test", as_issued)
     record = records.request(
@@ -83,6 +87,7 @@ def world(app: Flask, session: Session) -> World:
             "/desk/permits/": {"number": permit.number, "action": "suspend"},
             "/desk/": {"reference": case.reference},
             "/permits/": {"number": permit.number},
+            "/listings/": {"reference": listing.reference},
             "/pay/": {"reference": charge.reference},
             "/records/": {"code": record.code},
             "/files/": {"upload_id": str(upload.id)},

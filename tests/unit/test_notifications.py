@@ -19,7 +19,7 @@ from app.core.i18n import use_locale
 from app.core.money import Money
 from app.jobs import queue
 from app.jurisdictions import load
-from app.notifications import inbox, rendering, tasks
+from app.notifications import failures, inbox, rendering, tasks
 from app.notifications.models import Message
 from app.notifications.rendering import TEMPLATES, render
 from tests.factories.people import make_user
@@ -139,7 +139,7 @@ def test_a_server_that_is_away_is_tried_again_then_the_mail_is_listed(session: S
             queue.run_pending(session, reraise=False)
         session.execute(text("UPDATE procrastinate_jobs SET scheduled_at = now()"))
     assert message.mail_state == "failed"
-    assert [found.id for found in inbox.undelivered(session)] == [message.id]
+    assert [found.id for found in failures.list(session)] == [message.id]
     server.away = False
     tasks.send_mail(session, message.id)
     assert message.mail_state == "sent"

@@ -80,8 +80,8 @@ def test_pages_keep_the_strict_policy_and_their_ids(path: str, actor: object) ->
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_has_one_main_heading_and_a_way_past_the_header(client: FlaskClient, path: str) -> None:
     html = client.get(path).text
-    assert html.count('<main class="main" id="main"') == 1
-    assert 'class="skip" href="#main"' in html
+    assert html.count('<main class="main" id="main-content"') == 1
+    assert 'class="skip" href="#main-content"' in html
     if path != "/kit":  # it shows a confirmation, which is a page of its own
         assert html.count("<h1>") == 1
 

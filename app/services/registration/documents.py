@@ -58,6 +58,7 @@ def _data(context: CaseContext, business: Business) -> JsonObject:
         "number": business.number,
         "name": business.name,
         "trade_name": business.trade_name,
+        "tax_number": business.tax_number,
         "entity_type": kind.name,
         "registered_on": format_date(clock.today(pack.zone)),
         "seat": f"{business.street}, {unit_name(pack, business.unit_code)}",

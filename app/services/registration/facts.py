@@ -53,6 +53,7 @@ def from_answers(pack: Pack, data: JsonObject) -> RegistrationFacts:
         email=address["email"],
         people=tuple(people),
         trade_name=data["name"].get("trade_name") or None,
+        tax_number=address.get("tax_number") or None,
         capital=parse(Decimal(str(capital["capital"])), pack.currency) if kind.has_shares else None,
         shares_issued=int(capital["shares_issued"]) if kind.has_shares else None,
     )

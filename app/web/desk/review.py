@@ -8,8 +8,9 @@ from sqlalchemy import select
 
 from app.audit import entries
 from app.cases import access, deadlines, engine, four_eyes, registry, summary, worklist
+from app.cases.fee_check import fee_check
 from app.cases.models import Case, CaseEvent, Decision, InformationRequest, Note, Outcome, Submission
-from app.cases.registry import CaseContext, ServiceDefinition
+from app.cases.registry import CaseContext, Check, ServiceDefinition
 from app.cases.work import AskedField, Payload
 from app.cases.workflow import STATE_KINDS, Action, State
 from app.core import db
@@ -114,7 +115,7 @@ def page(
                 requirement.code: requirement.title
                 for requirement in (definition.documents(pack, current.data) if current else ())
             },
-            checks=definition.checks(context) if current else [],
+            checks=_checks(definition, context) if current else [],
             events=events,
             titles={t.action.value: t.title for t in definition.workflow.transitions},
             notes=notes,
@@ -134,6 +135,12 @@ def page(
         ),
         status,
     )
+
+
+def _checks(definition: ServiceDefinition, context: CaseContext) -> list[Check]:
+    """The service's own, and whether the fee still fits."""
+    fee = fee_check(context)
+    return [*definition.checks(context), *([fee] if fee is not None else [])]
 
 
 def _events(case: Case) -> list[CaseEvent]:

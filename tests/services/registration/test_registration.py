@@ -13,8 +13,8 @@ from app.core import clock
 from app.documents.models import Record
 from app.identity import memberships
 from app.jurisdictions import load
-from forms.registration import PeopleForm
-from tests.factories.cases import drafted, registration, submitted
+from forms.registration import AddressForm, PeopleForm
+from tests.factories.cases import REGISTRATION, drafted, registration, submitted
 from tests.services.conftest import move
 
 COMPANY = {
@@ -93,3 +93,53 @@ def test_a_similar_name_must_be_looked_at(rwanda, people):
     submitted(rwanda, people.stranger, raw=registration("Urugwiro Crafts"))
     case = drafted(rwanda, people.applicant, raw=registration("Urugwiro Craft"))
     assert not case.draft["name"]["complete"]
+
+
+def address_form(country, tax_number):
+    pack = load.load(country)
+    raw = {**REGISTRATION["address"], "tax_number": [tax_number]}
+    return AddressForm(raw, context=StepContext(pack=pack, facts={"today": clock.today(pack.zone)}))
+
+
+@pytest.mark.parametrize(
+    ("country", "typed", "number"),
+    [
+        ("RW", "", None),
+        ("RW", "999 000 123", "999000123"),
+        ("CG", "m99000000000001a", "M99000000000001A"),
+        ("CG", "P9900000000000123", "P9900000000000123"),
+    ],
+)
+def test_a_tax_number_one_already_holds_has_the_shape_of_the_country(rwanda, country, typed, number):
+    form = address_form(country, typed)
+    form.validate()
+    assert form.tax_number.errors in ((), [])
+    assert form.clean()["tax_number"] == number
+
+
+@pytest.mark.parametrize(("country", "typed"), [("RW", "99900012"), ("RW", "M99000000000001A"), ("CG", "999000123")])
+def test_a_tax_number_of_another_shape_is_refused_with_an_example(rwanda, country, typed):
+    form = address_form(country, typed)
+    assert not form.validate()
+    shape = next(row for row in load.load(country).identifiers if row.tax_number)
+    assert shape.example in form.tax_number.errors[0]
+    assert form.raw()["tax_number"] == [typed], "what was typed stays"
+
+
+def test_a_country_without_such_a_number_does_not_ask(rwanda):
+    pack = load.current()
+    bare = pack.model_copy(update={"identifiers": tuple(row for row in pack.identifiers if not row.tax_number)})
+    form = AddressForm(REGISTRATION["address"], context=StepContext(pack=bare, facts={"today": clock.today(pack.zone)}))
+    assert "tax_number" not in form.clean()
+
+
+def test_the_tax_number_is_in_the_register_and_on_the_certificate(rwanda, people):
+    raw = registration("Agaseke Imirasire")
+    raw = {**raw, "address": {**raw["address"], "tax_number": ["999000123"]}}
+    case = submitted(rwanda, people.applicant, raw=raw)
+    move(rwanda, case, Action.TAKE, people.registrar)
+    move(rwanda, case, Action.RECOMMEND, people.registrar, payload=Payload(outcome=Outcome.APPROVE))
+    move(rwanda, case, Action.APPROVE, people.supervisor)
+    business = rwanda.scalars(select(Business).where(Business.case_id == case.id)).one()
+    assert business.tax_number == "999000123"
+    assert rwanda.get(Record, business.record_id).data["tax_number"] == "999000123"
