@@ -45,7 +45,7 @@ class PeriodForm(BaseForm):
 class SearchForm(PeriodForm):
     """The period is that in which the case was received."""
 
-    since = DayField(_l("Received from"))
+    since = DayField(_l("Received since"))
     until = DayField(_l("Received until"))
     q = TextField(_l("Search"), max_length=100)
     kind = SelectField(_l("Kind"))

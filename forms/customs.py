@@ -1,9 +1,9 @@
-"""Customs declaration for export, one class a page. Field names follow the boxes of the single administrative document."""
+"""Customs declaration for export, one class a page. Fields follow the boxes of the single administrative document."""
 
 from decimal import Decimal
 from typing import Any
 
-from wtforms import FieldList, FormField
+from wtforms import FormField
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
@@ -14,7 +14,16 @@ from app.jurisdictions import lookup
 from app.reference import incoterms, packages, transport, units
 from forms.base import BaseForm, StepForm
 from forms.export_licence import currencies
-from forms.fields import CountryField, DateField, DecimalField, IntegerField, RadioField, SelectField, TextField
+from forms.fields import (
+    CountryField,
+    DateField,
+    DecimalField,
+    FieldList,
+    IntegerField,
+    RadioField,
+    SelectField,
+    TextField,
+)
 from forms.searchable import HsField
 from forms.validators import above, length, min_value, not_future, required
 
@@ -83,10 +92,26 @@ class TransportForm(StepForm):
 class InvoiceForm(StepForm):
     number = TextField(_l("Invoice number"), [required(_l("Enter the number of the invoice.")), length(1, 40)])
     date = DateField(_l("Date of the invoice"), [required(_l("Enter the date of the invoice.")), not_future()])
-    currency = SelectField(_l("Currency of the invoice"), [required(_l("Choose the currency."))])
+    currency = SelectField(_l("Currency of the invoice"), [required(_l("Choose the currency."))], blank=CHOOSE)
 
     def prepare(self) -> None:
         self.currency.offer(currencies(self))
+
+
+class LicenceField(SelectField):
+    """A line of a permit. What is left of it is said where one chooses, not where one reads what was chosen."""
+
+    lines: dict[str, Any] = {}
+
+    def offer_lines(self, lines: list[Any]) -> None:
+        self.lines = {str(line.line_id): line for line in lines}
+        self.offer([line_choice(line) for line in lines])
+
+    def display(self) -> str:
+        line = self.lines.get(self.data or "")
+        if line is None:
+            return ""
+        return _("%(number)s: %(goods)s", number=line.permit_number, goods=line.description)
 
 
 class ItemForm(BaseForm):
@@ -109,7 +134,7 @@ class ItemForm(BaseForm):
     )
     unit = SelectField(_l("Other unit"), blank=_l("None"))
     value = DecimalField(_l("Price on the invoice"), [required(_l("Enter the price.")), above(0)], places=2)
-    permit_line = SelectField(_l("Licence"), blank=_l("No licence"))
+    permit_line = LicenceField(_l("Licence"), blank=_l("No licence"))
 
     def validate_net_mass(self, field: DecimalField) -> None:
         gross = self.gross_mass.data
@@ -127,13 +152,14 @@ class ItemsForm(StepForm):
     items = FieldList(FormField(ItemForm), label=_l("Item"), min_entries=1, max_entries=99)
 
     def prepare(self) -> None:
+        self.items.heading = _("Items")
         lines = self.context.facts["lines"]
         currency = self.context.answers.get("invoice", {}).get("currency") or ""
         for entry in self.items.entries:
             item = entry.form
             item.package_kind.offer(packages.choices())
             item.unit.offer([(code, units.name(code)) for code in ("H87", "PR", "SET", "MTQ", "LTR", "KGM", "TNE")])
-            item.permit_line.offer([line_choice(line) for line in lines])
+            item.permit_line.offer_lines(lines)
             item.value.suffix = currency
 
     def validate_items(self, field: FieldList) -> None:
@@ -160,18 +186,19 @@ class ItemsForm(StepForm):
 
 
 def line_choice(line: Any) -> SelectChoice:
+    unit = units.find(line.unit)
     label = _(
         "%(number)s: %(goods)s, %(left)s %(unit)s left",
         number=line.permit_number,
         goods=line.description,
         left=format_number(line.available),
-        unit=line.unit,
+        unit=unit.symbol if unit else line.unit,
     )
     return SelectChoice(str(line.line_id), label)
 
 
 def drawn(unit: str, net_mass: Decimal | None, quantity: Decimal | None, quantity_unit: str | None) -> Decimal | None:
-    """What an item takes from a line that counts in ``unit``: the net mass in kg or t, else the supplementary quantity."""
+    """What an item takes from a line that counts in ``unit``: the net mass in kg or t, else the other quantity."""
     if unit == "KGM":
         return net_mass
     if unit == "TNE":

@@ -4,6 +4,7 @@ from typing import Any
 
 from wtforms.fields import SelectChoice
 
+from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from forms.base import BaseForm
 from forms.fields import LongTextField, RadioField
@@ -17,12 +18,15 @@ class DecisionForm(BaseForm):
     reason = LongTextField(
         _l("Reason or question"),
         [length(maximum=4000)],
-        description=_l("The applicant reads this text. Needed for everything but an approval."),
     )
 
     def __init__(self, formdata: Any = None, *, choices: list[tuple[str, str]] | None = None, **extra: Any) -> None:
         super().__init__(formdata, **extra)
         self.decision.choices = [SelectChoice(value, title) for value, title in choices or []]
+        if any(value == "ask" for value, _name in choices or []):
+            self.reason.description = _("The applicant reads a question; your supervisor reads a recommendation.")
+        else:
+            self.reason.description = _("The applicant reads it with the decision. An approval needs none.")
 
 
 class NoteForm(BaseForm):

@@ -107,7 +107,7 @@ class QuantityForm(StepForm):
         places=2,
         description=_l("What the buyer pays for all of it."),
     )
-    currency = SelectField(_l("Currency"), [required(_l("Choose the currency."))])
+    currency = SelectField(_l("Currency"), [required(_l("Choose the currency."))], blank=_l("Choose from the list"))
 
     def prepare(self) -> None:
         kind = chosen_kind(self)

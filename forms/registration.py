@@ -4,7 +4,7 @@ import re
 from decimal import Decimal
 from typing import Any
 
-from wtforms import FieldList, FormField
+from wtforms import FormField
 from wtforms.validators import ValidationError
 
 from app.core.i18n import gettext as _
@@ -16,6 +16,7 @@ from forms.fields import (
     CountryField,
     DecimalField,
     EmailField,
+    FieldList,
     IntegerField,
     MultiCheckboxField,
     PhoneField,
@@ -78,7 +79,7 @@ class NameForm(StepForm):
 
     def validate_different(self, field: TickField) -> None:
         if self.similar and not any(near.same for near in self.similar) and not field.data:
-            raise ValidationError(_("Look at the similar names below. If yours is different enough, tick the box."))
+            raise ValidationError(_("Look at the similar names. If yours is different enough, tick the box."))
 
     def summary(self) -> list[Any]:
         return [row for row in super().summary() if row.path != "different"]
@@ -181,6 +182,7 @@ class PeopleForm(StepForm):
     people = FieldList(FormField(PersonForm), label=_l("Person"), min_entries=1, max_entries=50)
 
     def prepare(self) -> None:
+        self.people.heading = _("People")
         kind = entity_type(self)
         roles = [(OWNER, owner_title(kind)), (MANAGER, manager_title(kind))] if kind else []
         if kind and kind.owner_role == kind.manager_role:

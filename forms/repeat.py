@@ -55,9 +55,10 @@ class Buttons:
     def _remove(self, name: str) -> bool:
         owner, _dash, number = name.rpartition("-")
         field = self._lists().get(owner)
-        if field is None or not (number.isascii() and number.isdigit()) or int(number) >= len(field.entries):
+        rows = {str(row): row for row in range(len(field.entries))} if field is not None else {}
+        if field is None or number not in rows:
             return False
-        field.pop_entry(int(number))
+        field.pop_entry(rows[number])
         while len(field.entries) < field.min_entries:
             field.append_entry()
         self.prepare()

@@ -17,8 +17,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 
 ROOT = Path(__file__).resolve().parent.parent
-LAST_FOUNDING = "0016"
-HARMLESS_WHEN_EMPTY = "adding-foreign-key-constraint,constraint-missing-not-valid"
+LAST_FOUNDING = "0013"
+HARMLESS_WHEN_EMPTY = "adding-foreign-key-constraint,constraint-missing-not-valid,require-concurrent-index-creation"
 WITHOUT_SQL = {"0002"}  # hands the queue's own schema to the driver
 PRELUDE = "SET lock_timeout = '5s';\nSET statement_timeout = '600s';\n"  # as migrations/env.py has it
 BOOKKEEPING = re.compile(r"^(?:BEGIN|COMMIT);$|^CREATE TABLE alembic_version \(.*?\);$", re.MULTILINE | re.DOTALL)

@@ -14,7 +14,7 @@ from app.core.errors import DomainError
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
-from app.identity import limits
+from app.identity import limits, signin
 
 GRANT = "client_credentials"
 ATTEMPTS, WINDOW = 60, 60
@@ -55,7 +55,7 @@ class TokenError(DomainError):
 
 def token() -> Reply:
     """Counted per address, and wrong secrets per client and address, so that nobody can lock another's client out."""
-    where = request.remote_addr or "unknown"
+    where = signin.network(request.remote_addr)
     limits.hit(f"oauth:{where}", ATTEMPTS, WINDOW)
     if request.mimetype != FORM:
         raise Unreadable(

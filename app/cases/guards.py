@@ -40,7 +40,7 @@ def _paid(work: Work) -> None:
 
 def _reason(work: Work) -> None:
     if len(work.reason) < 3:
-        raise Invalid(Problem(_("Write the reason. The applicant reads it."), "reason", "required"))
+        raise Invalid(Problem(_("Write the reason or the question."), "reason", "required"))
 
 
 def _assigned(work: Work) -> None:

@@ -35,6 +35,8 @@ class Case(Base):
             "id",
             postgresql_where=text(f"state IN ({ON_DESK_SQL})"),
         ),
+        # The same in order of urgency for someone of several agencies.
+        Index("ix_cases_due", "due_at", "id", postgresql_where=text(f"state IN ({ON_DESK_SQL})")),
         Index("ix_cases_waiting", "agency", "submitted_at", "id", postgresql_where=text("state = 'submitted'")),
         Index("ix_cases_updated", "updated_at", "id"),
         Index("ix_cases_agency_updated", "agency", "updated_at", "id"),  # the auditor's filters

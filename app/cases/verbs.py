@@ -1,14 +1,16 @@
 """The audit verbs of the engine: one for each action, and a few that are not transitions."""
 
-from app.audit.verbs import register
-from app.cases.workflow import Action
+from app.audit.verbs import register, title
+from app.cases.models import CaseEvent
+from app.cases.workflow import Action, State, Workflow
 from app.core.i18n import Text
+from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 
 _ACTIONS: dict[Action, Text] = {
     Action.SUBMIT: _l("Application sent"),
-    Action.CONFIRM_PAYMENT: _l("Payment confirmed"),
-    Action.TAKE: _l("Case taken"),
+    Action.CONFIRM_PAYMENT: _l("Payment received"),
+    Action.TAKE: _l("Taken up for review"),
     Action.RELEASE_CASE: _l("Case put back into the queue"),
     Action.ASK: _l("Information requested"),
     Action.RECOMMEND: _l("Recommendation made"),
@@ -25,3 +27,12 @@ register("case.started", _l("Application started"))
 register("case.noted", _l("Note written"))
 register("case.viewed", _l("Case opened"))
 register("case.chosen", _l("Case chosen out of turn"))
+
+
+def happened(workflow: Workflow, event: CaseEvent) -> Text:
+    """What an event of the history says: an approval in the service's own words ("Licence issued")."""
+    if event.action == Action.APPROVE:
+        return workflow.title(State(event.to_state))
+    if event.action == Action.SUBMIT and event.from_state == State.RETURNED:
+        return _("Answer sent")
+    return title(f"case.{event.action}")

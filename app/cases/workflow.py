@@ -54,6 +54,8 @@ STATE_TITLES: dict[State, Text] = {
     State.WITHDRAWN: _l("Withdrawn"),
     State.CANCELLED: _l("Cancelled"),
 }
+# What officials read where an applicant's words would be about someone else.
+OFFICIAL_TITLES: dict[State, Text] = {State.RETURNED: _l("Waiting for the applicant")}
 STATE_KINDS: dict[State, str] = {  # the look of the tag; the words carry the meaning
     State.DRAFT: "new",
     State.AWAITING_PAYMENT: "wait",
@@ -116,6 +118,9 @@ class Workflow:
 
     def title(self, state: State) -> Text:
         return self.state_titles.get(state, STATE_TITLES[state])
+
+    def official_title(self, state: State) -> Text:
+        return OFFICIAL_TITLES.get(state) or self.title(state)
 
 
 def _t(

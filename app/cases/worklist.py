@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select, tuple_
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, tuple_, union_all
+from sqlalchemy.orm import Session, aliased
 
 from app.audit import entries
 from app.cases import engine
@@ -50,16 +50,19 @@ def _visible(actor: Actor) -> Any:
     )
 
 
+def _in(*states: State) -> ColumnElement[bool]:
+    """Written into the statement as constants: only then is a plan that is used again known to fit a partial index."""
+    values = sorted(state.value for state in states)
+    return Case.state.in_(bindparam("states", values, expanding=True, literal_execute=True, unique=True))
+
+
 def queue(session: Session, actor: Actor, filters: Filters) -> Page:
     """One page of the desk, the most urgent first; cases that are not on the desk come newest first."""
     statement = select(Case).where(_visible(actor))
-    states = tuple(state for state in filters.states if state in {member.value for member in State})
-    on_desk = not states or set(states) <= {state.value for state in ON_DESK}
-    if not states:
-        states = tuple(sorted(state.value for state in ON_DESK))
-    if on_desk:  # spelled out so that the partial index of the desk is used
-        statement = statement.where(Case.state.in_(sorted(state.value for state in ON_DESK)))
-    statement = statement.where(Case.state.in_(states))
+    known = {state.value for state in State}
+    states = {State(state) for state in filters.states if state in known} or set(ON_DESK)
+    on_desk = states <= ON_DESK
+    statement = statement.where(_in(*states))
     if filters.service:
         statement = statement.where(Case.service == filters.service)
     if filters.mine:
@@ -77,10 +80,17 @@ def _page(session: Session, statement: Select[Case], *, by_due: bool, after: tup
             statement = statement.where(tuple_(Case.due_at, Case.id) > after)
         statement = statement.order_by(Case.due_at, Case.id)
     else:
-        if after is not None:
-            statement = statement.where(tuple_(Case.updated_at, Case.id) < after)
-        statement = statement.order_by(Case.updated_at.desc(), Case.id.desc())
-    rows = list(session.scalars(statement.limit(PAGE + 1)))
+        statement = _newest(statement, after)
+    return _cut(list(session.scalars(statement.limit(PAGE + 1))), by_due=by_due)
+
+
+def _newest(statement: Select[Case], after: tuple[datetime, int] | None) -> Select[Case]:
+    if after is not None:
+        statement = statement.where(tuple_(Case.updated_at, Case.id) < after)
+    return statement.order_by(Case.updated_at.desc(), Case.id.desc())
+
+
+def _cut(rows: list[Case], *, by_due: bool) -> Page:
     following = None
     if len(rows) > PAGE:
         last = rows[PAGE - 1]
@@ -100,7 +110,7 @@ class Load:
 
 
 def load_of(session: Session, actor: Actor) -> Load:
-    """Counts over the open desk of the actor's agencies (a partial index holds just those rows)."""
+    """Counts over the open cases the actor may see (a partial index holds just those rows)."""
     now = clock.now()
     row = session.execute(
         select(
@@ -108,7 +118,7 @@ def load_of(session: Session, actor: Actor) -> Load:
             func.count().filter(Case.state == State.SUBMITTED.value),
             func.count().filter(and_(Case.assigned_to == actor.user_id, Case.state == State.IN_REVIEW.value)),
             func.count().filter(Case.state == State.RECOMMENDED.value),
-        ).where(Case.state.in_(sorted(state.value for state in ON_DESK)), Case.agency.in_(sorted(actor.agencies)))
+        ).where(_in(*ON_DESK), _visible(actor))
     ).one()
     return Load(*row)
 
@@ -126,16 +136,13 @@ def next_case(session: Session, actor: Actor) -> Case | None:
             Recommendation.recommended_by == actor.user_id,
         )
         found = session.scalar(
-            select(Case)
-            .where(_visible(actor), Case.state == State.RECOMMENDED.value, ~own)
-            .order_by(Case.due_at, Case.id)
-            .limit(1)
+            select(Case).where(_visible(actor), _in(State.RECOMMENDED), ~own).order_by(Case.due_at, Case.id).limit(1)
         )
         if found is not None:
             return found
     mine = session.scalar(
         select(Case)
-        .where(Case.assigned_to == actor.user_id, Case.state == State.IN_REVIEW.value, _visible(actor))
+        .where(Case.assigned_to == actor.user_id, _in(State.IN_REVIEW), _visible(actor))
         .order_by(Case.due_at, Case.id)
         .limit(1)
     )
@@ -143,7 +150,7 @@ def next_case(session: Session, actor: Actor) -> Case | None:
         return mine
     oldest = session.scalar(
         select(Case)
-        .where(_visible(actor), Case.state == State.SUBMITTED.value)
+        .where(_visible(actor), _in(State.SUBMITTED))
         .order_by(Case.submitted_at, Case.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Case)
@@ -165,7 +172,11 @@ def choose(session: Session, case: Case, actor: Actor, *, version: int) -> Case:
 
 def own_cases(session: Session, actor: Actor, *, after: tuple[datetime, int] | None = None) -> Page:
     """The applicant's cases: those of the business they act for, and their own that belong to no business yet."""
-    mine = and_(Case.applicant_id == actor.user_id, Case.business_id.is_(None))
+    mine = [and_(Case.applicant_id == actor.user_id, Case.business_id.is_(None))]
     if actor.business_id is not None:
-        mine = or_(mine, Case.business_id == actor.business_id)
-    return _page(session, select(Case).where(mine), by_due=False, after=after)
+        mine.append(Case.business_id == actor.business_id)
+    # A page of each, so that neither is read further than the page, however many cases the other has.
+    pages = [_newest(select(Case).where(each), after).limit(PAGE + 1) for each in mine]
+    either = aliased(Case, union_all(*pages).subquery())
+    statement = select(either).order_by(either.updated_at.desc(), either.id.desc())
+    return _cut(list(session.scalars(statement.limit(PAGE + 1))), by_due=False)

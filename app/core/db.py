@@ -58,6 +58,7 @@ class Database:
             max_overflow=max_overflow,
             pool_pre_ping=True,
             echo=echo,
+            hide_parameters=True,  # errors are logged, and the values of a statement are people's
             connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
         )
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)

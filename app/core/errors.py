@@ -6,7 +6,8 @@ document or an exit code; nothing else in the portal knows about HTTP.
 
 from dataclasses import dataclass
 
-from app.core.i18n import Text, lazy_gettext as _l
+from app.core.i18n import Text
+from app.core.i18n import lazy_gettext as _l
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ _IN_TEXT = (
         ),
         r"\1" + REDACTED,
     ),
+    (re.compile(r"(?<=DETAIL:)[^\n]*"), " " + REDACTED),  # PostgreSQL's: it may quote the whole row
     (re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
 )
 

@@ -15,21 +15,24 @@ from app.identity.models import User
 
 
 def set_password(session: Session, user: User, password: str, *, keep_session: int | None = None) -> None:
-    """Give the user a new password and end every session but ``keep_session``; raises Invalid for a weak one."""
+    """Give the user a new password; every session but ``keep_session`` and every link that could change it ends.
+
+    Raises Invalid for a weak one.
+    """
     problems = passwords.problems(password, email=user.email, name=user.name)
     if problems:
         raise Invalid(*problems)
     user.password_hash = passwords.hash_password(password)
     user.password_changed_at = clock.now()
     session.flush()
+    links.cancel(session, user, "reset_password", "welcome")
     sessions.end_all(session, user.id, keep=keep_session)
 
 
 def choose_password(session: Session, token: str, password: str) -> User:
     """Through a link from a mail: it also proves that the address is theirs. Raises NotFound for a dead link."""
-    user = links.look(session, token, "reset_password", "welcome")
+    user = links.use(session, token, "reset_password", "welcome")
     set_password(session, user, password)
-    links.use(session, token, "reset_password", "welcome")
     user.verified_at = user.verified_at or clock.now()
     session.flush()
     return user
@@ -53,8 +56,8 @@ def sign_up(session: Session, *, email: str, name: str, password: str, locale: s
             )
         except Invalid:  # the same address signed up in the same moment: that one gets the mail
             return None
-    elif user.verified_at is not None or user.disabled_at is not None:
-        return None
+    elif user.verified_at is not None or user.disabled_at is not None or user.official:
+        return None  # an official's account waits for its welcome link and is nobody else's to name
     user.name, user.password_hash, user.locale = " ".join(name.split()), password_hash, locale
     session.flush()
     return user

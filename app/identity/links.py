@@ -36,6 +36,11 @@ def make(session: Session, user: User, purpose: Purpose) -> str:
     return token
 
 
+def cancel(session: Session, user: User, *purposes: Purpose) -> None:
+    """The person's open links of these purposes stop working."""
+    session.execute(delete(Token).where(Token.user_id == user.id, Token.purpose.in_(purposes), Token.used_at.is_(None)))
+
+
 def look(session: Session, token: str, *purposes: Purpose) -> User:
     """Whose open link this is, without using it; raises NotFound."""
     statement = (

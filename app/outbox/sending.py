@@ -25,6 +25,10 @@ from app.core.i18n import lazy_gettext as _l
 TIMEOUT = 15.0
 """Seconds for everything after the name is resolved, a dripping answer included."""
 
+# Addresses inside a network that Python's own list takes for public ones: IETF protocol assignments, and the
+# site-local addresses of IPv6, which some networks still use (RFC 3879).
+_NEVER = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("fec0::/10"))
+
 _private_hosts = False
 
 
@@ -116,6 +120,8 @@ def is_public(address: str) -> bool:
             hidden = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
         if hidden is not None:
             return is_public(str(hidden))
+    if any(ip in network for network in _NEVER if network.version == ip.version):
+        return False
     return ip.is_global and not ip.is_multicast and not ip.is_reserved
 
 
@@ -185,7 +191,7 @@ def _retry_after(value: str | None) -> int | None:
     """Seconds, from either form of the header (RFC 9110 §10.2.3); None when it is missing or unreadable."""
     if not value:
         return None
-    if value.strip().isdigit():
+    if value.strip().isascii() and value.strip().isdigit():
         return int(value.strip()[:9])
     try:
         moment = parsedate_to_datetime(value)

@@ -27,6 +27,7 @@ from app.trade.readiness import Question, Readiness, plain_number
 from app.trade.showing import checklist
 from app.web import navigation
 from app.web.guards import actor, current_actor, posted_form, requires
+from app.web.paging import read_id
 from forms.trade import ListingForm, OfferForm, ReadinessForm
 
 blueprint = Blueprint("trade", __name__)
@@ -138,8 +139,7 @@ def overview() -> ResponseReturnValue:
     """The listings of the business acted for, newest first."""
     session, who = db.session(), actor()
     business = businesses.get(session, who.business_id) if who.business_id is not None else None
-    before = request.args.get("before", "")
-    start = int(before) if before.isdigit() and len(before) <= 18 else None
+    start = read_id(request.args.get("before"))
     found: list[Listing] = []
     if business is not None:
         found = listings.of_business(session, business.id, before=start, limit=listings.PAGE + 1)
@@ -259,13 +259,18 @@ def _event(event: ListingEvent) -> dict[str, Any]:
     }
 
 
+def _version(typed: str | None) -> int:
+    """The version the owner saw; a page that sends none has seen none, and whatever it asks is out of date."""
+    return read_id(typed) or 0
+
+
 @blueprint.post("/listings/<reference>/ready")
 @requires(Permission.BUSINESS_VIEW)
 def make_ready(reference: str) -> ResponseReturnValue:
     session = db.session()
     listing = listings.load_own(session, actor(), reference)
     try:
-        listings.make_ready(session, listing, actor(), version=request.form.get("version", type=int))
+        listings.make_ready(session, listing, actor(), version=_version(request.form.get("version")))
     except Invalid as error:
         session.rollback()
         return _page(listings.load_own(session, actor(), reference), error)
@@ -283,7 +288,7 @@ def quantity(reference: str) -> ResponseReturnValue:
     form = OfferForm(posted_form() or None, data=known)
     address = url_for("trade.detail", reference=listing.reference)
     if request.method == "POST" and form.validate():
-        version = int(form.version.data) if (form.version.data or "").isdigit() else None
+        version = _version(request.form.get("version"))  # the form's own falls back on what is true now
         try:
             listings.change_quantity(session, listing, actor(), *form.amount, version=version)
         except Invalid as error:
@@ -304,7 +309,7 @@ def delist(reference: str) -> ResponseReturnValue:
     listing = listings.load_own(session, actor(), reference)
     address = url_for("trade.detail", reference=listing.reference)
     if request.method == "POST":
-        listings.delist(session, listing, actor(), version=request.form.get("version", type=int))
+        listings.delist(session, listing, actor(), version=_version(request.form.get("version")))
         session.commit()
         flash(_("The listing was taken down."))
         return redirect(address, 303)

@@ -13,9 +13,7 @@ from pathlib import Path
 from flask import Flask, Response, current_app, request
 
 SMALLEST = 500  # bytes: below this a header costs more than it saves
-TYPES = frozenset(
-    {"text/html", "text/css", "image/svg+xml", "application/json", "application/problem+json", "text/csv"}
-)
+TYPES = frozenset({"text/html", "text/css", "image/svg+xml"})  # what people read; the API is for servers
 PADDING = 48
 
 

@@ -10,9 +10,10 @@ from http import HTTPStatus
 
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from sqlalchemy.exc import DataError
+from werkzeug.exceptions import BadRequest, HTTPException
 
-from app.core import identifiers
+from app.core import db, identifiers
 from app.core.errors import Busy, DomainError
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
@@ -83,6 +84,7 @@ def delegate(prefix: str, answer: Delegate) -> None:
 def install(app: Flask) -> None:
     app.register_error_handler(DomainError, _domain)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(DataError, _beyond_the_database)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -141,6 +143,13 @@ def _http(error: HTTPException) -> Response:
         if name in {"Allow", "Retry-After"}:
             response.headers[name] = value
     return response
+
+
+def _beyond_the_database(error: DataError) -> Response:
+    """A zero sign in a text, a number no row can have: nobody typed that, and no form of ours sends it."""
+    log.warning("the database cannot hold what was sent to %s", request.endpoint)
+    db.session().rollback()  # the page needs a transaction that works
+    return _http(BadRequest())
 
 
 def _unexpected(error: Exception) -> Response:

@@ -21,7 +21,7 @@ from werkzeug.wrappers import Response
 from app.core import db
 from app.core.errors import Busy, NotAllowed
 from app.core.i18n import gettext as _
-from app.identity import limits, parking, people, sessions
+from app.identity import limits, parking, people, sessions, signin
 from app.identity.actor import Actor
 from app.identity.policy import Permission, may_enter
 from app.web import errors
@@ -198,7 +198,7 @@ def _park(page: str, user_id: int | None, nonce: str) -> str | None:
     if page == "/" or not _from_our_page():
         return None
     try:
-        limits.hit(f"park:{request.remote_addr}", PARKED_AN_HOUR, 3600)
+        limits.hit(f"park:{signin.network(request.remote_addr)}", PARKED_AN_HOUR, 3600)
         fields = [
             (name, value)
             for name, value in request.form.items(multi=True)

@@ -9,6 +9,7 @@ from flask import Flask, Response, current_app, g, request
 from flask import session as cookie_session
 from sqlalchemy import update
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import IntegerConverter
 
 from app.core import db, i18n
 from app.identity.models import User
@@ -34,6 +35,12 @@ LOCALE_COOKIE = "kibali_lang"
 YEAR = 365 * 24 * 3600
 LARGEST_REQUEST = 12 * 1024 * 1024
 
+class RowId(IntegerConverter):
+    """``<int:…>`` in an address: no longer than a row's id can be; a longer one is no page."""
+
+    regex = "[0-9]{1,18}"
+
+
 UnitOfWork = Callable[[], AbstractContextManager[Any]]
 
 
@@ -56,6 +63,7 @@ def install(app: Flask) -> None:
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
+    app.url_map.converters["int"] = RowId
     app.extensions["kibali.unit_of_work"] = _unit_of_work
     app.before_request(_open)
     app.before_request(_speak)

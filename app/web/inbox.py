@@ -8,6 +8,7 @@ from app.core.errors import NotAllowed
 from app.identity.policy import Permission
 from app.notifications import inbox
 from app.web.guards import actor, requires
+from app.web.paging import read_id
 
 blueprint = Blueprint("inbox", __name__, url_prefix="/messages")
 
@@ -23,7 +24,7 @@ def _reader() -> int:
 @requires(Permission.SIGNED_IN)
 def messages() -> ResponseReturnValue:
     session, reader = db.session(), _reader()
-    found = inbox.messages(session, reader, before=request.args.get("before", type=int), limit=inbox.PAGE + 1)
+    found = inbox.messages(session, reader, before=read_id(request.args.get("before")), limit=inbox.PAGE + 1)
     older = found[inbox.PAGE - 1].id if len(found) > inbox.PAGE else None
     return render_template(
         "web/inbox/messages.html", messages=found[: inbox.PAGE], older=older, unread=inbox.unread(session, reader)

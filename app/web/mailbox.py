@@ -8,6 +8,7 @@ from app.core.errors import NotFound
 from app.identity.policy import Permission
 from app.notifications import inbox
 from app.web.guards import requires
+from app.web.paging import read_id
 from config import Settings
 
 blueprint = Blueprint("mailbox", __name__, url_prefix="/demo/mailbox")
@@ -24,7 +25,7 @@ def _demo_only() -> None:
 @requires(Permission.PUBLIC)
 def mailbox() -> ResponseReturnValue:
     email = request.args.get("to", "").strip()[:254]
-    before = request.args.get("before", type=int)
+    before = read_id(request.args.get("before"))
     found = inbox.everyone(db.session(), email=email, before=before, limit=inbox.PAGE + 1)
     older = found[inbox.PAGE - 1].id if len(found) > inbox.PAGE else None
     return render_template("web/mailbox/mailbox.html", messages=found[: inbox.PAGE], older=older, email=email)

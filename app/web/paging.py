@@ -1,8 +1,10 @@
-"""Key cursors in addresses: the last row of a page as ``<microseconds>-<id>``. A spoilt one means the first page."""
+"""Keys in addresses: a row's id, and the last row of a page as ``<microseconds>-<id>``. A spoilt one means the first
+page."""
 
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST = 18  # digits: every number of so many is one the database's ids can be
 
 Key = tuple[datetime, int]
 
@@ -15,6 +17,14 @@ def cursor(key: Key | None) -> str | None:
 
 def read_cursor(text: str | None) -> Key | None:
     moment, _dash, number = (text or "").partition("-")
-    if not (moment.isdigit() and number.isdigit()) or len(moment) > 17 or len(number) > 18:
+    microseconds, row = read_id(moment), read_id(number)
+    if microseconds is None or row is None or len(moment) >= _LONGEST:
         return None
-    return _EPOCH + timedelta(microseconds=int(moment)), int(number)
+    return _EPOCH + timedelta(microseconds=microseconds), row
+
+
+def read_id(text: str | None) -> int | None:
+    """The number typed or carried in an address; None for what no row's id could be."""
+    if not text or len(text) > _LONGEST or not (text.isascii() and text.isdigit()):
+        return None
+    return int(text)

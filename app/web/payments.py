@@ -22,12 +22,13 @@ from app.documents.models import RecordState
 from app.fees import charges, effects, hooks, payments, phones, reasons, receipts
 from app.fees import tasks as _tasks  # noqa: F401  # registers the jobs
 from app.fees.models import Charge, Payment
-from app.identity import limits
+from app.identity import limits, signin
 from app.identity.actor import Role
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.web import navigation
 from app.web.guards import actor, csrf, posted_form, requires
+from app.web.paging import read_id
 from forms.payments import MobileMoneyForm
 
 blueprint = Blueprint("payments", __name__)
@@ -60,7 +61,7 @@ def _case_first(session: Session, charge: Charge) -> None:
 @blueprint.get("/pay")
 @requires(Permission.PAY)
 def bills() -> ResponseReturnValue:
-    found = charges.for_payer(db.session(), actor(), before=request.args.get("before", type=int), limit=PAGE + 1)
+    found = charges.for_payer(db.session(), actor(), before=read_id(request.args.get("before")), limit=PAGE + 1)
     older = found[PAGE - 1].id if len(found) > PAGE else None
     return render_template("web/payments/bills.html", charges=found[:PAGE], older=older)
 
@@ -152,7 +153,7 @@ def _cautions(charge: Charge) -> dict[str, str]:
 def mtn_callback(reference: UUID) -> ResponseReturnValue:
     """Unsigned, so nothing in it is believed or even read: it makes us ask. The answer never depends on anything."""
     try:
-        limits.hit(f"callback:{request.remote_addr}", 120, 60)
+        limits.hit(f"callback:{signin.network(request.remote_addr)}", 120, 60)
         limits.hit(f"callback:{reference}", 6, 60)
     except Busy:
         return "", 202
@@ -175,7 +176,7 @@ def to_clear_admin() -> ResponseReturnValue:
 
 
 def _exceptions() -> str:
-    found = payments.exceptions(db.session(), before=request.args.get("before", type=int), limit=PAGE + 1)
+    found = payments.exceptions(db.session(), before=read_id(request.args.get("before")), limit=PAGE + 1)
     older = found[PAGE - 1].id if len(found) > PAGE else None
     shown: list[tuple[Payment, str]] = [(payment, phones.masked(payment.msisdn)) for payment in found[:PAGE]]
     return render_template("web/payments/exceptions.html", payments=shown, older=older)

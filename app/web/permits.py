@@ -32,6 +32,7 @@ from app.permits.models import (
 from app.permits.words import amount
 from app.web import navigation
 from app.web.guards import actor, posted_form, requires
+from app.web.paging import read_id
 from app.web.permit_cards import PermitCard, cards
 from forms.permits import StateReasonForm
 
@@ -97,8 +98,7 @@ ACTIONS = (
 
 def _before() -> int | None:
     """The key of the last row seen, from the address; a spoilt one means the first page."""
-    typed = request.args.get("before", "")
-    return int(typed) if typed.isdigit() and len(typed) <= 18 else None
+    return read_id(request.args.get("before"))
 
 
 # The holder

@@ -18,7 +18,7 @@ from app.core.errors import NotFound
 from app.core.i18n import Text
 from app.core.identifiers import token
 from app.core.money import Money
-from app.identity import limits
+from app.identity import limits, signin
 from app.identity.actor import Role
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
@@ -150,7 +150,7 @@ def track() -> ResponseReturnValue:
     form = TrackForm(request.args)
     if not form.validate():
         return render_template("web/public/track.html", form=form), 422
-    limits.hit(f"track:{request.remote_addr}", *TRACK_LIMIT)
+    limits.hit(f"track:{signin.network(request.remote_addr)}", *TRACK_LIMIT)
     found = _tracked(form.reference.data)
     return render_template("web/public/track.html", form=form, found=found, asked=True), 200 if found else 404
 

@@ -10,7 +10,7 @@ from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
 from app.documents import codes, records
 from app.documents.records import Standing
-from app.identity import limits
+from app.identity import limits, signin
 from app.identity.policy import Permission
 from app.web.guards import requires
 
@@ -62,7 +62,7 @@ def ask() -> ResponseReturnValue:
 @requires(Permission.PUBLIC)
 def answer(code: str) -> ResponseReturnValue:
     by_code = bool(codes.tidy(code))
-    bucket = f"verify:{request.remote_addr}"
+    bucket = f"verify:{signin.network(request.remote_addr)}"
     if not by_code:
         limits.hit(bucket, TRIES, SECONDS)
     found = records.verify(db.session(), code[:LONGEST])

@@ -16,6 +16,7 @@ from forms.fields.choices import (
 from forms.fields.dates import DateField
 from forms.fields.numbers import DecimalField, IntegerField, parse_decimal
 from forms.fields.places import CountryField, UnitField, unit_choices, unit_name
+from forms.fields.rows import FieldList
 from forms.fields.text import (
     EmailField,
     HiddenField,
@@ -33,6 +34,7 @@ __all__ = [
     "DateField",
     "DecimalField",
     "EmailField",
+    "FieldList",
     "HiddenField",
     "IntegerField",
     "LongTextField",

@@ -57,6 +57,9 @@ def parse_decimal(text: str, places: int | None = None) -> Decimal | None:
         return None
 
 
+_BEYOND = 10**20  # no answer is as large, and rounding needs all the digits decimals are given
+
+
 class DecimalField(Typed, Field):
     """An exact number within ``minimum`` and ``maximum``, with at most ``places`` decimals. Saved as a string."""
 
@@ -82,7 +85,14 @@ class DecimalField(Typed, Field):
         self.maximum = 10**12 if maximum is None else maximum  # what the columns can hold
 
     def process_data(self, value: Any) -> None:
-        self.data = None if value is None or value == "" else self.convert(Decimal(str(value)))
+        """A saved answer, or one that came with the address and may be anything."""
+        self.data = None
+        try:
+            number = Decimal(str(value))
+        except InvalidOperation:
+            return
+        if number.is_finite() and abs(number) < _BEYOND:
+            self.data = self.convert(number)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         if not valuelist:
@@ -93,7 +103,7 @@ class DecimalField(Typed, Field):
             return
         value = parse_decimal(typed, self.places)
         label = self.name_in_message()
-        if value is None or len(typed) > 40:
+        if value is None or len(typed) > 40 or abs(value) >= _BEYOND:
             raise ValueError(_("%(label)s must be a number, like %(example)s.", label=label, example=self.example()))
         if value != round(value, self.places):
             raise ValueError(

@@ -8,15 +8,25 @@ from wtforms.validators import StopValidation
 
 from app.core.i18n import Text
 
+# Signs that are not seen: those that turn the direction of what follows would let one name pass for another, the
+# others would let two that look the same differ. (Joiners stay: some scripts are not written without them.)
+_UNSEEN = frozenset("\u00ad\u180e\u200b\u2060\ufeff\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
 
 def plain(text: str) -> str:
-    """Typed text made safe to store: composed Unicode, no control characters but line ends."""
+    """Typed text made safe to store: composed Unicode, no control characters but line ends, none that turn the text."""
     text = unicodedata.normalize("NFC", text).replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(sign for sign in text if sign in "\n\t" or unicodedata.category(sign) not in {"Cc", "Cs"})
+    return "".join(sign for sign in text if sign in "\n\t" or _kept(sign))
+
+
+def _kept(sign: str) -> bool:
+    return sign not in _UNSEEN and unicodedata.category(sign) not in {"Cc", "Cs"}
 
 
 def one_line(text: str) -> str:
-    return " ".join(plain(text).split())
+    """Empty when nothing of it can be seen."""
+    line = " ".join(plain(text).split())
+    return line if any(unicodedata.category(sign) not in {"Cf", "Zs"} for sign in line) else ""
 
 
 class Typed:

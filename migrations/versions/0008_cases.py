@@ -74,6 +74,13 @@ def upgrade() -> None:
         postgresql_where=sa.text("state IN ('in_review', 'recommended', 'submitted')"),
     )
     op.create_index(
+        "ix_cases_due",
+        "cases",
+        ["due_at", "id"],
+        unique=False,
+        postgresql_where=sa.text("state IN ('in_review', 'recommended', 'submitted')"),
+    )
+    op.create_index(
         "ix_cases_search",
         "cases",
         ["search"],

@@ -49,11 +49,13 @@ def entrance(browser: Browser) -> Iterator[Enter]:
     """``entrance(house, size="phone", javascript=False, name="clerk")`` is a person with a browser of their own."""
     visitors: list[Visitor] = []
 
-    def enter(house: House, *, size: str = "desk", javascript: bool = True, name: str = "visitor", **options: Any) -> Visitor:
+    def enter(
+        house: House, *, size: str = "desk", javascript: bool = True, name: str = "visitor", **options: Any
+    ) -> Visitor:
         visitor = Visitor.enter(house, browser, size=size, javascript=javascript, name=name, **options)
         visitors.append(visitor)
         return visitor
 
     yield enter
     for visitor in visitors:
-        visitor.context.close()
+        visitor.leave()

@@ -10,7 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from flask import Flask
@@ -18,7 +18,7 @@ from flask.sessions import SecureCookieSessionInterface
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.cases import registry
+from app.cases import registry, verbs  # noqa: F401  (the engine writes audit entries with these verbs)
 from app.core import db, i18n
 from app.documents import store
 from app.identity import keys, sessions
@@ -51,6 +51,7 @@ class House:
     database: db.Database
     store: Path
     officials: dict[str, User]
+    examined: set[str] = field(default_factory=set)  # how the pages were built that axe has looked at
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:

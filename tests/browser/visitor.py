@@ -21,6 +21,10 @@ HEAVIEST = 20 * 1024  # bytes, compressed, of a first visit
 SHOTS = os.environ.get("KIBALI_SHOTS")
 
 
+STRUCTURE = """innerWidth + [...document.querySelectorAll('*')].map(element => [element.tagName, element.className,
+    ...element.getAttributeNames(), element.type, element.lang, !element.textContent.trim()]).join()"""
+
+
 def axe(page: Page) -> None:
     """No violation. What is shown inside a frame is the document, not our page."""
     options = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}, "iframes": False}
@@ -45,15 +49,20 @@ class Visitor:
     strangers: list[str] = field(default_factory=list)
     parts: dict[str, int] = field(default_factory=dict)  # compressed sizes of styles and pictures by address
     seen: list[str] = field(default_factory=list)
+    lens: Page | None = None  # for a browser without JavaScript: another one that looks at the same pages with axe
 
     @classmethod
-    def enter(cls, house: House, browser: Browser, *, size: str, javascript: bool, name: str, **options: Any) -> "Visitor":
+    def enter(
+        cls, house: House, browser: Browser, *, size: str, javascript: bool, name: str, **options: Any
+    ) -> "Visitor":
         context = browser.new_context(
             base_url=house.address, viewport=SIZES[size], java_script_enabled=javascript,
             **{"locale": "en-GB", **options},
         )  # fmt: skip
         context.set_default_timeout(15_000)
         visitor = cls(house, context, context.new_page(), name)
+        if not javascript:
+            visitor.lens = browser.new_page(base_url=house.address, viewport=SIZES[size])
         context.on("response", visitor._arrived)
         return visitor
 
@@ -99,14 +108,36 @@ class Visitor:
             self.shoot(Path(SHOTS), path)
         assert self.page.locator("h1").count() == 1, f"{path} has not one first heading"
         fits(self.page)
-        axe(self.page)
+        self.examine()
         self.weigh()
         assert not self.strangers, f"{path} talks to {self.strangers}"
+
+    def examine(self) -> None:
+        """axe needs timers: what a browser without JavaScript shows is laid before one that has it.
+
+        A page built like one seen before (same elements, attributes and empty places) is not examined again.
+        """
+        structure = self.page.evaluate(STRUCTURE)
+        if structure in self.house.examined:
+            return
+        self.house.examined.add(structure)
+        if self.lens is None:
+            axe(self.page)
+            return
+        html = self.page.content()
+        self.lens.route(self.page.url, lambda route: route.fulfill(body=html, content_type="text/html"), times=1)
+        self.lens.goto(self.page.url)
+        axe(self.lens)
+
+    def leave(self) -> None:
+        self.context.close()
+        if self.lens is not None:
+            self.lens.context.close()
 
     def weigh(self) -> None:
         """The page and everything it shows itself with, compressed, as at a first visit."""
         addresses = self.page.evaluate(
-            "[...document.querySelectorAll('link[rel~=stylesheet], link[rel=icon], img, script[src]')]"
+            "[...document.querySelectorAll('link[rel~=stylesheet], link[rel=icon], img:not(.doc), script[src]')]"
             ".map(element => element.href || element.src)"
         )
         for address in addresses:

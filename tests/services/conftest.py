@@ -1,6 +1,5 @@
 """Services installed for a country, a store, and the people of one registration."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +39,11 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def rwanda(session: Session, database: db.Database, store_folder: Path) -> Iterator[Session]:
+def rwanda(session: Session, database: db.Database, store_folder: Path) -> Session:
     """The session, with Rwanda's pack and the installed services."""
     app.configure(settings_for(str(database.engine.url), store_folder))
     db.configure(database)
-    yield session
+    return session
 
 
 @dataclass(frozen=True)

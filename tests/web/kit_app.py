@@ -85,7 +85,7 @@ class KitForm(StepForm):
     )
     channels = fields.MultiCheckboxField("Channels", choices=[("a", "Alibaba.com"), ("t", "Tmall Global")])
     note = fields.LongTextField("Anything else", description="The clerk reads this.")
-    people = FieldList(FormField(PersonForm, "Person"), "People", min_entries=1, max_entries=3)
+    people = FieldList(FormField(PersonForm), "Person", min_entries=1, max_entries=3)
     agreed = fields.TickField("What I say here is true", [validators.required("Tick the box to go on.")])
 
 

@@ -49,8 +49,7 @@ def add_many(cases: int, random_seed: int) -> None:
     with db.unit_of_work() as session, use_locale(pack.locale(pack.default_language), pack.zone):
         session.execute(text("SELECT pg_advisory_xact_lock(7241)"))
         seeding.seed(session, cases, random_seed)
-    with db.unit_of_work() as session:
-        session.execute(text("ANALYZE"))
+    seeding.tidy(db.database())
     print(f"They are there ({time.monotonic() - started:.0f} s).", flush=True)
 
 

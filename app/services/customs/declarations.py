@@ -3,7 +3,7 @@
 import hashlib
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.cases import numbering
@@ -25,16 +25,21 @@ def of_case(session: Session, case_id: int) -> Declaration | None:
 
 
 def lines_of(session: Session, business_id: int, case_id: int) -> list[LicensableLine]:
-    """Lines of the business's active permits; what this case itself has reserved counts as still available."""
-    own = {
-        item.permit_line_id: item.quantity or Decimal(0)
-        for item in session.scalars(select(DeclarationItem).join(Declaration).where(Declaration.case_id == case_id))
-        if item.permit_line_id is not None
-    }
+    """Lines of the business's active permits, and those this case draws on whatever became of them since.
+
+    What the case itself has reserved counts as still available to it.
+    """
+    own: dict[int, Decimal] = {}
+    for item in session.scalars(select(DeclarationItem).join(Declaration).where(Declaration.case_id == case_id)):
+        if item.permit_line_id is not None:
+            own[item.permit_line_id] = own.get(item.permit_line_id, Decimal(0)) + (item.quantity or 0)
     rows = session.execute(
         select(PermitLine, Permit)
         .join(Permit, Permit.id == PermitLine.permit_id)
-        .where(Permit.business_id == business_id, Permit.state == PermitState.ACTIVE.value)
+        .where(
+            Permit.business_id == business_id,
+            or_(Permit.state == PermitState.ACTIVE.value, PermitLine.id.in_(sorted(own))),
+        )
         .order_by(Permit.valid_to, PermitLine.id)
     )
     return [

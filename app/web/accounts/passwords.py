@@ -38,7 +38,11 @@ def reset() -> ResponseReturnValue:
             email=user.email,
             template="reset_password",
             locale=user.locale,
-            values={"name": user.name, "url": browser.absolute("accounts.choose_password", token=token)},
+            values={
+                # Until the address is confirmed anybody may have written the name: we carry no stranger's words.
+                "name": user.name if user.verified_at is not None else "",
+                "url": browser.absolute("accounts.choose_password", token=token),
+            },
         )
     session.commit()
     return redirect(url_for("accounts.reset_sent"), 303)

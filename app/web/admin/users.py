@@ -20,6 +20,7 @@ from app.web.accounts import browser, verbs
 from app.web.accounts.words import ROLE_TITLES
 from app.web.admin import blueprint, failures
 from app.web.guards import requires
+from app.web.paging import read_id
 from forms.admin import NewUserForm, UserForm
 from forms.fields import options
 
@@ -38,7 +39,7 @@ def index() -> ResponseReturnValue:
     """People, found by name, address, role or agency."""
     query, role, agency = (request.args.get(name, "").strip() for name in ("q", "role", "agency"))
     page = directory.search(
-        db.session(), query=query, role=role, agency=agency, after=request.args.get("after", type=int)
+        db.session(), query=query, role=role, agency=agency, after=read_id(request.args.get("after"))
     )
     return render_template(
         "web/admin/users.html",

@@ -3,9 +3,10 @@
 import re
 from io import BytesIO
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response
 
 from app.cases import access, drafts, engine, registry, steps, summary
 from app.cases.models import Case
@@ -13,7 +14,7 @@ from app.cases.registry import ServiceDefinition, Step, StepContext
 from app.cases.work import Payload
 from app.cases.workflow import Action, State
 from app.core import db
-from app.core.errors import DomainError, Invalid, NotFound, Problem
+from app.core.errors import DomainError, Invalid, NotFound, Problem, Stale
 from app.core.i18n import gettext as _
 from app.core.identifiers import token
 from app.documents import uploads
@@ -49,12 +50,23 @@ def start(service: str) -> ResponseReturnValue:
 
 
 def open_draft(reference: str) -> tuple[Case, ServiceDefinition, StepContext]:
-    """A case of the actor's that they may change now, or NotFound."""
+    """A case of the actor's that they may change now.
+
+    Once it is sent, an old page, the back button or a second click leads to where the case stands.
+    """
     case = access.load(db.session(), actor(), reference, Permission.CASE_EDIT_OWN)
     definition = registry.service(case.service)
     if not drafts.editable(case):
-        raise NotFound
+        abort(_already_sent(case))
     return case, definition, drafts.context(db.session(), definition, load.current(), case)
+
+
+def _already_sent(case: Case) -> Response:
+    sending = request.method == "POST" and request.endpoint == "applicant.check"
+    if sending and State(case.state) in {State.AWAITING_PAYMENT, State.SUBMITTED, State.IN_REVIEW}:
+        return redirect(url_for("applicant.sent", reference=case.reference), 303)
+    flash(_("This application has already been sent. You can change it only if you are asked to."), "warn")
+    return redirect(url_for("applicant.case", reference=case.reference), 303)
 
 
 def asked(case: Case) -> dict[str, list[str]]:
@@ -238,6 +250,12 @@ def check(reference: str) -> ResponseReturnValue:
         except Invalid as error:
             session.rollback()
             problems = error.problems
+        except Stale:  # the first of two clicks was quicker
+            session.rollback()
+            session.refresh(case)
+            if drafts.editable(case):
+                raise
+            return _already_sent(case)
         else:
             session.commit()
             return redirect(url_for("applicant.sent", reference=case.reference), 303)

@@ -1,10 +1,12 @@
 """After sending: the confirmation, the case's page with its clock and history, and withdrawing."""
 
+from functools import partial
+
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app.cases import access, deadlines, drafts, engine, registry, steps, summary
+from app.cases import access, deadlines, drafts, engine, registry, summary, verbs
 from app.cases.models import Case, CaseEvent, Submission
 from app.cases.workflow import STATE_KINDS, Action, State
 from app.core import db
@@ -58,12 +60,14 @@ def case(reference: str) -> ResponseReturnValue:
         clock=deadlines.face(found, pack),
         agency=agency,
         events=[event for event in history(found) if Action(event.action) in TOLD],
-        titles={transition.action.value: transition.title for transition in definition.workflow.transitions},
+        happened=partial(verbs.happened, definition.workflow),
         sections=summary.sections(session, definition, pack, found, submission.data) if submission else [],
         submission=submission,
-        requests=steps.open_requests(session, found),
         charge=charges.for_case(session, found.id),
-        records=records.for_case(session, found.id),
+        # What the service issues first, then receipts.
+        records=sorted(
+            records.for_case(session, found.id), key=lambda record: record.kind not in definition.record_kinds
+        ),
         actions={transition.action.value for transition in engine.available(session, found, who)},
     )
 
@@ -73,13 +77,16 @@ def case(reference: str) -> ResponseReturnValue:
 def sent(reference: str) -> ResponseReturnValue:
     session = db.session()
     found = access.load(session, actor(), reference, Permission.CASE_VIEW_OWN)
-    if State(found.state) is State.DRAFT:
+    if found.current_submission_id is None:
         return redirect(url_for("applicant.case", reference=found.reference), 303)
     pack = load.current()
     definition = registry.service(found.service)
+    submission = session.get_one(Submission, found.current_submission_id)
     return render_template(
         "web/applicant/sent.html",
         case=found,
+        again=submission.number > 1,
+        sent_at=submission.submitted_at,
         service=definition,
         charge=charges.for_case(session, found.id),
         agency=lookup.agency(pack, found.agency) if found.agency else None,

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 
 from app.cases import deadlines, registry, worklist
 from app.cases.models import Case
-from app.cases.workflow import ON_DESK, STATE_KINDS, STATE_TITLES, State
+from app.cases.workflow import OFFICIAL_TITLES, STATE_KINDS, STATE_TITLES, State
 from app.core import clock, db
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
@@ -21,7 +21,8 @@ from app.web.desk import blueprint
 from app.web.guards import actor, requires
 from app.web.paging import cursor, read_cursor
 
-FILTERABLE = (*sorted(ON_DESK), State.RETURNED, State.APPROVED, State.REFUSED, State.WITHDRAWN, State.CANCELLED)
+FILTERABLE = (State.SUBMITTED, State.IN_REVIEW, State.RETURNED, State.RECOMMENDED, State.APPROVED, State.REFUSED,
+              State.WITHDRAWN, State.CANCELLED)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def rows(cases: list[Case]) -> list[QueueRow]:
             QueueRow(
                 case,
                 definition.noun,
-                definition.workflow.title(state),
+                definition.workflow.official_title(state),
                 STATE_KINDS[state],
                 deadlines.face(case, pack),
                 names.get(case.assigned_to, "") if case.assigned_to else "",
@@ -107,7 +108,7 @@ def desk() -> ResponseReturnValue:
         load=worklist.load_of(session, who),
         filters=filters,
         services=registry.services(),
-        states=[(state.value, STATE_TITLES[state]) for state in FILTERABLE],
+        states=[(state.value, OFFICIAL_TITLES.get(state, STATE_TITLES[state])) for state in FILTERABLE],
         following=templating.url_with(after=following) if following else None,
         first=templating.url_with(after=None) if filters.after else None,
         filtered=any(name not in {"after", "lang"} for name in request.args),

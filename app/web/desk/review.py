@@ -1,18 +1,19 @@
 """One case on the desk: what was submitted beside its documents, checks, history, and the decision panel."""
 
 from dataclasses import dataclass
+from functools import partial
 
-from flask import flash, redirect, render_template, request, url_for
+from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from app.audit import entries
-from app.cases import access, deadlines, engine, four_eyes, registry, summary, worklist
+from app.cases import access, deadlines, engine, four_eyes, registry, steps, summary, verbs, worklist
 from app.cases.fee_check import fee_check
-from app.cases.models import Case, CaseEvent, Decision, InformationRequest, Note, Outcome, Submission
+from app.cases.models import Case, CaseEvent, Decision, Note, Outcome, Submission
 from app.cases.registry import CaseContext, Check, ServiceDefinition
 from app.cases.work import AskedField, Payload
-from app.cases.workflow import STATE_KINDS, Action, State
+from app.cases.workflow import STATE_KINDS, TERMINAL, Action, State, Transition
 from app.core import db
 from app.core.errors import DomainError, Invalid, NotAllowed, Stale
 from app.core.i18n import Text
@@ -46,13 +47,32 @@ class Changed:
     events: list[CaseEvent]
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the form and the page both need, found out once for each version of the case a request meets."""
+
+    version: int
+    submissions: list[Submission]  # oldest first
+    available: list[Transition]  # what this person may do
+
+
+def known(case: Case) -> Known:
+    found: Known | None = g.get("known_of_case")
+    if found is None or found.version != case.version:
+        session = db.session()
+        statement = select(Submission).where(Submission.case_id == case.id).order_by(Submission.number)
+        submissions = list(session.scalars(statement))  # first: the guards then have the current one at hand
+        found = g.known_of_case = Known(case.version, submissions, engine.available(session, case, actor()))
+    return found
+
+
 def choices(case: Case) -> list[tuple[str, str]]:
     """The decisions this person may take now, titled in the service's own words."""
-    available = {transition.action: transition.title for transition in engine.available(db.session(), case, actor())}
+    titles = {transition.action: transition.title for transition in known(case).available}
     found = []
     for value, action, title in _CHOICES:
-        if action in available:
-            own = available[action] if action in {Action.APPROVE, Action.REFUSE} else title
+        if action in titles:
+            own = titles[action] if action in {Action.APPROVE, Action.REFUSE} else title
             found.append((value, str(own)))
     return found
 
@@ -76,31 +96,34 @@ def page(
     session, pack = db.session(), load.current()
     definition = registry.service(case.service)
     state = State(case.state)
-    submissions = list(
-        session.scalars(select(Submission).where(Submission.case_id == case.id).order_by(Submission.number))
-    )
-    current = submissions[-1] if submissions else None
-    previous = submissions[-2] if len(submissions) > 1 else None
+    sent = known(case).submissions
+    current = sent[-1] if sent else None
+    previous = sent[-2] if len(sent) > 1 else None
     context = CaseContext(session, pack, case, actor(), current, current.data if current else {})
     events = _events(case)
     notes = list(session.scalars(select(Note).where(Note.case_id == case.id).order_by(Note.id)))
-    recommendation = four_eyes.standing(session, case)
-    requests = list(
-        session.scalars(
-            select(InformationRequest).where(InformationRequest.case_id == case.id).order_by(InformationRequest.id)
-        )
-    )
+    # Shown in some states only, and read only then.
+    recommendation = four_eyes.standing(session, case) if state in {State.RECOMMENDED, *TERMINAL} else None
+    requests = steps.open_requests(session, case) if state is State.RETURNED else []
+    decision = session.scalar(select(Decision).where(Decision.case_id == case.id)) if case.decided_at else None
     ids = {case.applicant_id, case.assigned_to, *(n.author_id for n in notes)}
     if recommendation is not None:
         ids.add(recommendation.recommended_by)
-    shown = current.documents if current else []
+    if current is not None:
+        ids.add(current.submitted_by)
+    requirements = {
+        requirement.code: requirement.title
+        for requirement in (definition.documents(pack, current.data) if current else ())
+    }
+    order = list(requirements)
+    shown = sorted(current.documents if current else [], key=lambda d: (order.index(d["code"]), d["upload_id"]))
     chosen = request.args.get("document", type=int) or (shown[0]["upload_id"] if shown else None)
     return (
         render_template(
             "web/desk/review.html",
             case=case,
             service=definition,
-            state=definition.workflow.title(state),
+            state=definition.workflow.official_title(state),
             kind=STATE_KINDS[state],
             clock=deadlines.face(case, pack),
             submission=current,
@@ -111,24 +134,21 @@ def page(
             previous=previous,
             documents=shown,
             document=next((d for d in shown if d["upload_id"] == chosen), None),
-            requirements={
-                requirement.code: requirement.title
-                for requirement in (definition.documents(pack, current.data) if current else ())
-            },
+            requirements=requirements,
             checks=_checks(definition, context) if current else [],
             events=events,
-            titles={t.action.value: t.title for t in definition.workflow.transitions},
+            happened=partial(verbs.happened, definition.workflow),
             notes=notes,
             names=people.names(session, sorted(i for i in ids if i is not None)),
             recommendation=recommendation,
             requests=requests,
-            decision=session.scalar(select(Decision).where(Decision.case_id == case.id)),
+            decision=decision,
             charge=charges.for_case(session, case.id),
             records=records.for_case(session, case.id),
             earlier=_earlier(case),
             form=form,
             note=note or NoteForm(),
-            may_take=any(t.action is Action.TAKE for t in engine.available(session, case, actor())),
+            may_take=any(transition.action is Action.TAKE for transition in known(case).available),
             may_ask=any(choice.value == "ask" for choice in form.decision.choices),
             ticked=set(request.form.getlist("field")),
             changed=changed,

@@ -31,7 +31,7 @@ def live(committed, store_folder):
     """A database of the test's own with the services installed; commits are real."""
     app.configure(settings_for(str(committed.engine.url), store_folder))
     db.configure(committed)
-    yield committed
+    return committed
 
 
 def together(count: int, work: Callable[[int], object]) -> list[object]:
@@ -110,7 +110,7 @@ def test_numbers_have_no_gap_even_when_transactions_fail(live):
 
 @pytest.mark.parametrize("attempt", range(6))
 def test_no_race_lets_one_person_do_both(live, attempt):
-    """The recommender, as a supervisor too, races others for the decision; the applicant corrects at the same moment."""
+    """The recommender is a supervisor too, and races others for the decision."""
     with db.unit_of_work() as session:
         applicant = acting(session, make_user(session))
         people = [acting(session, make_user(session, role=Role.SUPERVISOR, agencies=["RDB"])) for _ in range(4)]

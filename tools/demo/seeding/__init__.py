@@ -1,5 +1,5 @@
 """Very many invented cases, written with COPY, to see the portal at scale. ``seed`` is the way in."""
 
-from tools.demo.seeding.run import seed
+from tools.demo.seeding.run import seed, tidy
 
-__all__ = ["seed"]
+__all__ = ["seed", "tidy"]

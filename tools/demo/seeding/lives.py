@@ -45,7 +45,7 @@ OPEN = (Fate.SUBMITTED, Fate.IN_REVIEW, Fate.RETURNED, Fate.RECOMMENDED)
 def fate(world: World, age: float) -> Fate:
     """``age``: 0 is now and 1 the beginning. Nearly all is decided, but for what came in the last weeks."""
     chance = world.random.random()
-    still_open = 0.85 if age < 0.035 else 0.12 if age < 0.12 else 0.002
+    still_open = 0.85 if age < 0.035 else 0.12 if age < 0.12 else 0
     if chance < still_open:
         return world.random.choices(OPEN, (8, 5, 4, 3))[0]
     return world.random.choices(

@@ -17,7 +17,7 @@ def registration(world: World, owner: Person, name: str, kind: EntityType, good:
     people: list[dict[str, Any]] = []
     for number in range(max(kind.min_owners, 1)):
         roles = ["owner", "manager"] if number == 0 and kind.owner_role != kind.manager_role else ["owner"]
-        person = {
+        person: dict[str, Any] = {
             "name": owner.name
             if number == 0
             else f"{pick.choice(world.words.given)} {pick.choice(world.words.family)}",

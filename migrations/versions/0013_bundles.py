@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 
-revision = "0016"
-down_revision = "0015"
+revision = "0013"
+down_revision = "0012"
 
 MOMENT = TIMESTAMP(timezone=True)
 SEARCHED = (("permits", "number"), ("records", "number"), ("users", "name"))

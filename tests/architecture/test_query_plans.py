@@ -1,0 +1,99 @@
+"""Pages cost the same at twenty thousand cases as at a hundred: as many statements, no big table read from end to end,
+nothing sorted beyond a page. Plans are asserted, never the clock; bench/README.md has the times."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from app import create_app
+from app.core import db
+from app.identity import people
+from app.identity.actor import Role
+from app.jurisdictions import load as packs
+from bench import pages
+from tests.support.database import ServerUnderTest
+from tests.web.conftest import settings_for
+from tools.demo import seeding
+
+pytestmark = pytest.mark.slow
+
+FEW, MANY = 100, 20_000
+KINDS = (  # a page's address with what changes from one database to the other left out
+    "/desk", "/desk?q=WORD", "/desk?q=REFERENCE", "/desk?state=approved", "/desk/REFERENCE", "/", "/cases",
+    "/cases/REFERENCE", "/audit", "/audit?q=WORD", "/audit?q=REFERENCE", "/audit/REFERENCE", "/audit/log",
+    "/audit/log?q=REFERENCE",
+)  # fmt: skip
+LISTS = [kind for kind in KINDS if "REFERENCE" not in kind and "WORD" not in kind]  # a search sorts what it found
+AT_MOST = {"/desk/REFERENCE": 14, "/audit/REFERENCE": 20}  # statements; every other page: 8
+
+
+def kind(url: str) -> str:
+    path, _, query = url.partition("?")
+    parts = path.split("/")
+    if parts[-1][:3] in {"BR-", "EL-", "CD-"}:
+        path = "/".join([*parts[:-1], "REFERENCE"])
+    if query.startswith("q="):
+        query = "q=REFERENCE" if query[2:5] in {"BR-", "EL-", "CD-"} else "q=WORD"
+    return f"{path}?{query}" if query else path
+
+
+@contextmanager
+def portal_with(cases: int, server: ServerUnderTest, folder: pytest.TempPathFactory) -> Iterator[list[pages.Measured]]:
+    before = db._database, packs._pack
+    with server.fresh_database() as url:
+        database = db.Database(url)
+        try:
+            db.configure(database)
+            portal = create_app(settings_for(database, folder.mktemp("store")))
+            with db.unit_of_work() as session:
+                seeding.seed(session, cases, random_seed=1)
+                agencies = {agency.code for agency in packs.current().agencies}
+                for email, role in (("supervisor", Role.SUPERVISOR), ("auditor", Role.AUDITOR)):
+                    people.create_user(
+                        session, email=f"{email}@demo.example", name=email, password=None, role=role, locale="en_RW",
+                        agencies=agencies if role is Role.SUPERVISOR else (),
+                    )  # fmt: skip
+            seeding.tidy(database)
+            yield [measured for _, measured in pages.visit(portal, rounds=0)]
+        finally:
+            database.close()
+            db._database, packs._pack = before
+
+
+@pytest.fixture(scope="module")
+def few(postgres: ServerUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[pages.Measured]]:
+    with portal_with(FEW, postgres, tmp_path_factory) as measured:
+        yield measured
+
+
+@pytest.fixture(scope="module")
+def many(postgres: ServerUnderTest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[pages.Measured]]:
+    with portal_with(MANY, postgres, tmp_path_factory) as measured:
+        yield measured
+
+
+def of_kind(measured: list[pages.Measured], wanted: str) -> list[pages.Measured]:
+    found = [each for each in measured if kind(each.url) == wanted]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize("wanted", KINDS)
+def test_as_many_statements_at_both_sizes(few: list[pages.Measured], many: list[pages.Measured], wanted: str) -> None:
+    at_few = [len(each.statements) for each in of_kind(few, wanted)]
+    at_many = [len(each.statements) for each in of_kind(many, wanted)]
+    assert at_few == at_many
+    assert max(at_many) <= AT_MOST.get(wanted, 8)
+
+
+@pytest.mark.parametrize("wanted", KINDS)
+def test_no_big_table_is_read_from_end_to_end(many: list[pages.Measured], wanted: str) -> None:
+    for each in of_kind(many, wanted):
+        assert not each.scanned, each.url
+
+
+@pytest.mark.parametrize("wanted", LISTS)
+def test_nothing_is_sorted_beyond_a_page(many: list[pages.Measured], wanted: str) -> None:
+    for each in of_kind(many, wanted):
+        assert each.sorted <= pages.PAGE, each.url
