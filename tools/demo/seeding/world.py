@@ -101,6 +101,7 @@ class World:
         self.exits = lookup.offices_of(self.pack, self.pack.customs_agency, self.today, exit_only=True)
         self.rate = lookup.rate(self.pack, self.words.currency, self.today)
         self.officials = self._officials()
+        self._papers: dict[tuple[str, str], tuple[Paper, ...]] = {}
 
     # --- people ---------------------------------------------------------------------------------------------------
 
@@ -210,10 +211,7 @@ class World:
             )
         return self._papers[service, kind]
 
-    _papers: dict[tuple[str, str], tuple[Paper, ...]] = {}
 
-
-@cache
 def _paper(code: str, title: str) -> Paper:
     content = specimen(title, "Kibali")
     return Paper(code, store.current().put(content), len(content))
