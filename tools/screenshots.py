@@ -40,19 +40,21 @@ PICTURES_WANTED = (
 
 
 def sign_in(page: Page, address: str, account: str) -> None:
+    email = f"{account}@demo.example"
     page.goto(f"{address}/sign-in")
-    page.fill("input[name=email]", f"{account}@demo.example")
+    # The demo's sign-in page lists its accounts, officials with the code of this moment.
+    listed = page.inner_text("main").partition(email)[2].partition("@demo.example")[0]
+    page.fill("input[name=email]", email)
     page.fill("input[name=password]", PASSWORD)
-    page.click("main form button[type=submit]")
-    # Officials are asked for a code; the demo shows the current one on the page.
+    page.locator("main form button.btn").first.click()
     if page.locator("input[name=one_time_code]").count():
-        code = CODE.search(page.inner_text("main"))
+        code = CODE.search(listed)
         if code is None:
-            raise SystemExit(f"The page for the second factor of {account} shows no code. Is this the demo?")
+            raise SystemExit(f"The sign-in page shows no code for {account}. Is this the demo?")
         page.fill("input[name=one_time_code]", code.group())
-        page.click("main form button[type=submit]")
+        page.locator("main form button.btn").first.click()
     if "/sign-in" in page.url:
-        raise SystemExit(f"{account}@demo.example could not sign in. Is the demo data loaded?")
+        raise SystemExit(f"{email} could not sign in. Is the demo data loaded?")
 
 
 def take(browser: Browser, address: str, picture: Picture) -> None:
