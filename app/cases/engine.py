@@ -21,11 +21,14 @@ from app.cases.work import AskedField, Payload, Work
 from app.cases.workflow import Action, State, Transition
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, Problem, Stale
+from app.core.i18n import format_number
 from app.core.i18n import gettext as _
 from app.fees import hooks as fee_hooks
 from app.fees.models import Charge
 from app.identity.actor import SYSTEM, Actor
 from app.jurisdictions import load
+
+LONGEST_REASON = 4000  # characters; it is printed in the case file
 
 
 def start(
@@ -98,6 +101,9 @@ def perform(
     on, NotAllowed when the action is not theirs, Invalid when something is missing.
     """
     work = _prepare(session, access.lock(session, case.id), action, actor, version, reason.strip(), payload)
+    if len(work.reason) > LONGEST_REASON:
+        message = _("Use %(limit)s characters or fewer.", limit=format_number(LONGEST_REASON))
+        raise Invalid(Problem(message, "reason", "too_long"))
     for guard in work.transition.guards:
         GUARDS[guard](work)
     refusal = work.transition.unless(work.context()) if work.transition.unless else None

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from app.cases import drafts, four_eyes
 from app.cases.models import Outcome
 from app.cases.work import Work
-from app.cases.workflow import Guard, State
+from app.cases.workflow import Action, Guard, State
 from app.core.errors import Invalid, NotAllowed, Problem, Stale
 from app.core.i18n import gettext as _
 from app.fees import charges
+from app.identity.actor import Role
 
 
 def _complete(work: Work) -> None:
@@ -44,6 +45,8 @@ def _reason(work: Work) -> None:
 
 
 def _assigned(work: Work) -> None:
+    if work.transition.action is Action.RELEASE_CASE and work.actor.role is Role.SUPERVISOR:
+        return  # who fell ill or left must not hold a case for ever
     if work.case.assigned_to != work.actor.user_id:
         raise NotAllowed(_("Take the case first: it is not assigned to you."), code="not_assigned")
 

@@ -14,6 +14,8 @@ from app.core import clock
 from app.core.errors import Invalid, Problem
 from app.core.i18n import gettext as _
 from app.fees import charges
+from app.identity.actor import Role
+from app.identity.models import AgencyMember, User
 
 
 def open_requests(session: Session, case: Case) -> list[InformationRequest]:
@@ -40,7 +42,10 @@ def _submit(work: Work) -> State | None:
     if not first:
         _answer_requests(work)
         four_eyes.void(work.session, work.case)
-        return None
+        if _holder_remains(work):
+            return None
+        work.case.assigned_to = None
+        return State.SUBMITTED
     work.case.submitted_at = clock.now()
     charge = charges.assess(
         work.session,
@@ -56,6 +61,23 @@ def _submit(work: Work) -> State | None:
         return None
     work.transition = replace(work.transition, clock=Clock.KEEP)  # the agency has it only once it is paid
     return State.AWAITING_PAYMENT
+
+
+def _holder_remains(work: Work) -> bool:
+    """Whether who asked can go on: an answer may move the case to another agency, and people leave."""
+    return (
+        work.session.scalar(
+            select(User.id)
+            .join(AgencyMember, AgencyMember.user_id == User.id)
+            .where(
+                User.id == work.case.assigned_to,
+                User.disabled_at.is_(None),
+                User.role.in_([Role.CLERK.value, Role.SUPERVISOR.value]),
+                AgencyMember.agency == work.case.agency,
+            )
+        )
+        is not None
+    )
 
 
 def _answer_requests(work: Work) -> None:

@@ -1,6 +1,7 @@
 """The HTML of a record: the templates' environment, and filters that never fail on what an old record lacks."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -126,11 +127,31 @@ def softened(value: Any) -> Any:
     return value
 
 
+_SHORT = 90  # signs of a text that may be folded anywhere; for longer ones that takes too much time
+_LONG_WORD = 16  # signs that may be wider than a column
+_NO_WORD = re.compile(r"\S{41,}")
+
+
+def foldable(value: Any) -> bool:
+    """Whether a cell may be broken inside a word: it holds a hash, a file name or the like."""
+    text = str(value)
+    return len(text) <= _SHORT and any(len(word) > _LONG_WORD for word in text.split())
+
+
 def _finalize(value: Any) -> Any:
     if value is None:
         return not_stated()
+    if type(value) is not str:
+        return value
+    if len(value) > _SHORT:
+        value = _NO_WORD.sub(_with_breaks, value)
     # U+202F, the narrow space of French numbers, is missing from many fonts.
-    return value.replace("\u202f", "\u00a0") if type(value) is str else value
+    return value.replace("\u202f", "\u00a0")
+
+
+def _with_breaks(found: re.Match[str]) -> str:
+    word = found.group()
+    return "\u200b".join(word[start : start + 40] for start in range(0, len(word), 40))
 
 
 def environment() -> Environment:
@@ -142,6 +163,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.tests.update(foldable=foldable)
     made.filters.update(
         stated=stated,
         date=show_date,

@@ -16,6 +16,11 @@ from app.identity.models import Invitation, Membership, User, UserSession
 from app.identity.people import normal_email
 
 OFFER_LASTS = timedelta(days=7)
+_GIVES: dict[MembershipRole, tuple[MembershipRole, ...]] = {
+    MembershipRole.OWNER: tuple(MembershipRole),
+    MembershipRole.MANAGER: (MembershipRole.AGENT,),
+    MembershipRole.AGENT: (),
+}
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,7 @@ def remove(session: Session, actor: Actor, business_id: int, user_id: int) -> Me
         _keep_an_owner(session, business_id, without=user_id)
     member = next(member for member in members_of(session, business_id) if member.user_id == user_id)
     session.execute(delete(Membership).where(Membership.user_id == user_id, Membership.business_id == business_id))
+    _withdraw_offers_of(session, business_id, user_id)
     session.execute(
         update(UserSession)
         .where(UserSession.user_id == user_id, UserSession.business_id == business_id)
@@ -96,18 +102,31 @@ def change_role(session: Session, actor: Actor, business_id: int, user_id: int, 
     if current is MembershipRole.OWNER and role is not MembershipRole.OWNER:
         _keep_an_owner(session, business_id, without=user_id)
     add(session, user_id, business_id, role)
+    _withdraw_offers_of(session, business_id, user_id, but=_GIVES[role])
     return next(member for member in members_of(session, business_id) if member.user_id == user_id)
 
 
 def may_give(actor: Actor, business_id: int) -> tuple[MembershipRole, ...]:
     """The roles this person may hand out or take away in the business."""
-    match actor.memberships.get(business_id):
-        case MembershipRole.OWNER:
-            return tuple(MembershipRole)
-        case MembershipRole.MANAGER:
-            return (MembershipRole.AGENT,)
-        case _:
-            return ()
+    role = actor.memberships.get(business_id)
+    return _GIVES[role] if role is not None else ()
+
+
+def _withdraw_offers_of(
+    session: Session, business_id: int, user_id: int, *, but: Sequence[MembershipRole] = ()
+) -> None:
+    """A person's open offers end with their right to make them: nobody comes back by an invitation of their own."""
+    session.execute(
+        update(Invitation)
+        .where(
+            Invitation.business_id == business_id,
+            Invitation.invited_by == user_id,
+            Invitation.role.not_in([role.value for role in but]),
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+        .values(revoked_at=clock.now())
+    )
 
 
 def _lock(session: Session, business_id: int) -> dict[int, MembershipRole]:

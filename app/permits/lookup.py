@@ -59,12 +59,13 @@ def for_agencies(
     session: Session,
     agencies: Iterable[str],
     *,
+    without: Collection[int] = (),
     state: PermitState | None = None,
     before: int | None = None,
     limit: int = PAGE,
 ) -> list[Permit]:
-    """Issued by these agencies, newest first, with lines."""
-    statement = _permits().where(Permit.agency.in_(sorted(agencies)))
+    """Issued by these agencies, newest first, with lines; ``without`` those of these businesses."""
+    statement = _permits().where(Permit.agency.in_(sorted(agencies)), Permit.business_id.not_in(sorted(without)))
     if state is not None:
         statement = statement.where(Permit.state == state.value)
     return _page(session, statement, before, limit)

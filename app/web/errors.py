@@ -11,7 +11,7 @@ from http import HTTPStatus
 from flask import Flask, Response, g, make_response, render_template, request
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DataError
-from werkzeug.exceptions import BadRequest, HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException, SecurityError
 
 from app.core import db, identifiers
 from app.core.errors import Busy, DomainError
@@ -133,6 +133,8 @@ def _domain(error: DomainError) -> Response:
 def _http(error: HTTPException) -> Response:
     if error.code is None or error.code < 400:  # a redirect is not an error
         return make_response(error.get_response())
+    if isinstance(error, SecurityError):  # another's Host: a page could not even name its stylesheet
+        return make_response("Bad request\n", error.code, {"Content-Type": "text/plain; charset=utf-8"})
     if (other := _answer_elsewhere(error)) is not None:
         return other
     if error.code >= 500:

@@ -34,6 +34,8 @@ HSTS = "max-age=63072000; includeSubDomains"
 LOCALE_COOKIE = "kibali_lang"
 YEAR = 365 * 24 * 3600
 LARGEST_REQUEST = 12 * 1024 * 1024
+LARGEST_FORM = 1024 * 1024  # of everything that carries no file
+WITH_FILES = frozenset({"applicant.documents"})
 
 
 class RowId(IntegerConverter):
@@ -50,7 +52,7 @@ def install(app: Flask) -> None:
     settings: Settings = app.config["KIBALI"]
     app.config.update(
         MAX_CONTENT_LENGTH=LARGEST_REQUEST,
-        MAX_FORM_MEMORY_SIZE=1024 * 1024,
+        MAX_FORM_MEMORY_SIZE=LARGEST_FORM,
         SESSION_COOKIE_NAME="__Host-kibali" if settings.https else "kibali",
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
@@ -66,6 +68,7 @@ def install(app: Flask) -> None:
         )
     app.url_map.converters["int"] = RowId
     app.extensions["kibali.unit_of_work"] = _unit_of_work
+    app.before_request(_bound)
     app.before_request(_open)
     app.before_request(_speak)
     app.teardown_request(_close)
@@ -74,6 +77,12 @@ def install(app: Flask) -> None:
 
 def _unit_of_work() -> AbstractContextManager[Any]:
     return db.unit_of_work(commit=False)
+
+
+def _bound() -> None:
+    """Words need little room: what is typed is kept in drafts, and nobody types megabytes."""
+    if request.endpoint not in WITH_FILES:
+        request.max_content_length = min(request.max_content_length or LARGEST_FORM, LARGEST_FORM)
 
 
 def _open() -> None:

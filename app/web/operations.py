@@ -151,7 +151,7 @@ def _may_read_metrics() -> bool:
     if token and hmac.compare_digest(given.encode(), token.encode()):
         return True
     # A request that a proxy on this machine passed on also comes from loopback: the header tells it apart.
-    if request.headers.get("X-Forwarded-For") or request.headers.get("Forwarded"):
+    if any(name in request.headers for name in ("X-Forwarded-For", "Forwarded", "X-Real-IP", "Via")):
         return False
     try:
         return ipaddress.ip_address(request.remote_addr or "").is_loopback

@@ -147,7 +147,9 @@ def desk() -> ResponseReturnValue:
             pass
     state = request.args.get("state", "")
     wanted = PermitState(state) if state in {each.value for each in _stored()} else None
-    permits = lookup.for_agencies(session, who.agencies, state=wanted, before=_before(), limit=lookup.PAGE + 1)
+    permits = lookup.for_agencies(
+        session, who.agencies, without=who.memberships, state=wanted, before=_before(), limit=lookup.PAGE + 1
+    )
     shown = permits[: lookup.PAGE]
     return render_template(
         "web/permits/desk.html",

@@ -16,7 +16,7 @@ from app.documents import records
 from app.documents.models import Record, Upload
 from app.fees import charges
 from app.fees.models import Payment
-from app.identity import credentials, memberships, parking
+from app.identity import credentials, memberships, parking, people
 from app.identity.actor import MembershipRole, Role
 from app.identity.models import User
 from app.permits.models import Permit
@@ -178,6 +178,32 @@ def test_an_agent_manages_nobody(client: FlaskClient, session: Session, sign_in:
     assert memberships.businesses_of(session, agent.id) == {firm.business.id: MembershipRole.AGENT}
 
 
+@pytest.mark.parametrize("how", ["removed", "demoted"])
+def test_nobody_comes_back_by_an_invitation_of_their_own(
+    client: FlaskClient, session: Session, sign_in: SignIn, firm: Firm, how: str
+) -> None:
+    """A manager who sees the end coming invites a second account of theirs, and takes the offer afterwards."""
+    manager = make_user(session, businesses={firm.business.id: MembershipRole.MANAGER})
+    friend = make_user(session)
+    _offer, token = memberships.invite(
+        session, acting(session, manager), business_id=firm.business.id, email=friend.email, role=MembershipRole.AGENT
+    )
+    _kept, good = memberships.invite(
+        session, acting(session, firm.owner), business_id=firm.business.id, email="other@test.example",
+        role=MembershipRole.AGENT,
+    )  # fmt: skip
+    owner = acting(session, firm.owner)
+    if how == "removed":
+        memberships.remove(session, owner, firm.business.id, manager.id)
+    else:
+        memberships.change_role(session, owner, firm.business.id, manager.id, MembershipRole.AGENT)
+    session.commit()
+    sign_in(friend)
+    assert post(client, f"/invitations/{token}").status_code == 404
+    assert memberships.businesses_of(session, friend.id) == {}
+    assert client.get(f"/invitations/{good}").status_code == 200, "what others offered still stands"
+
+
 # Officials
 
 
@@ -222,7 +248,7 @@ def test_an_official_never_handles_what_they_have_an_interest_in(
     person = make_user(session)
     own = _at_the_desk(session, person)
     person.role = Role.SUPERVISOR.value
-    credentials.people.set_agencies(session, person.id, ["RDB", "NAEB"])
+    people.set_agencies(session, person.id, ["RDB", "NAEB"])
     memberships.add(session, person.id, firm.business.id, MembershipRole.AGENT)
     paper = attach(session, firm.waiting, "invoice")
     firm.waiting.agency = "NAEB"
@@ -233,6 +259,7 @@ def test_an_official_never_handles_what_they_have_an_interest_in(
         for deed, fields in DEEDS:
             assert post(client, f"/desk/{case.reference}/{deed}", fields).status_code == 404
         assert case.reference not in client.get("/desk").text
+    assert firm.permit.number not in client.get("/desk/permits").text
     assert client.get(f"/files/{paper.id}").status_code == 404
     assert client.get(f"/records/{firm.record.code}.pdf").status_code == 404
     for action in ("suspend", "revoke", "reinstate"):
