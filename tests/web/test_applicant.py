@@ -1,5 +1,6 @@
 """The applicant's pages: starting, filling in, sending, following; and what they refuse."""
 
+import re
 from io import BytesIO
 
 from flask.testing import FlaskClient
@@ -97,11 +98,31 @@ def test_a_change_from_the_check_page_leads_back_to_it(sign_in: SignIn, session:
     assert answer.location == f"/cases/{case.reference}/check"
 
 
+def shown(client: FlaskClient, case: Case) -> str:
+    """What the check page says it shows."""
+    found = re.search(r'name="shown" value="([0-9a-f]+)"', client.get(f"/cases/{case.reference}/check").text)
+    return found.group(1) if found else ""
+
+
+def test_what_another_window_changed_is_not_sent_unseen(sign_in: SignIn, session: Session) -> None:
+    user = make_user(session)
+    client = sign_in(user)
+    case = cases.drafted(session, cases.acting(session, user))
+    before = shown(client, case)
+    cases.fill(session, case, cases.registration("Changed Elsewhere"))
+    session.commit()
+    answer = post(client, f"/cases/{case.reference}/check", version=case.version, declared="y", shown=before)
+    assert answer.status_code == 422
+    assert "another window" in answer.text
+    assert "Changed Elsewhere" in answer.text
+    assert session.get_one(Case, case.id).state == "draft"
+
+
 def test_sending_without_declaring_is_refused_with_a_way_to_the_box(sign_in: SignIn, session: Session) -> None:
     user = make_user(session)
     client = sign_in(user)
     case = cases.drafted(session, cases.acting(session, user))
-    answer = post(client, f"/cases/{case.reference}/check", version=case.version)
+    answer = post(client, f"/cases/{case.reference}/check", version=case.version, shown=shown(client, case))
     assert answer.status_code == 422
     assert 'href="#declared"' in answer.text
     assert session.get_one(Case, case.id).state == "draft"
@@ -112,7 +133,7 @@ def test_what_is_missing_is_listed_with_the_page_that_mends_it(sign_in: SignIn, 
     client = sign_in(user)
     path = post(client, "/start/registration", key=KEY).location
     case = session.scalars(select(Case).where(Case.applicant_id == user.id)).one()
-    answer = post(client, f"{path}/check", version=case.version, declared="y")
+    answer = post(client, f"{path}/check", version=case.version, declared="y", shown=shown(client, case))
     assert answer.status_code == 422
     assert f'href="{path}/step/legal_form?from=check"' in answer.text
 
@@ -122,8 +143,9 @@ def test_sending_again_what_was_sent_ends_at_the_confirmation(sign_in: SignIn, s
     client = sign_in(user)
     case = cases.drafted(session, cases.acting(session, user))
     version = case.version
+    seen = shown(client, case)
     for _click in range(2):
-        answer = post(client, f"/cases/{case.reference}/check", version=version, declared="y")
+        answer = post(client, f"/cases/{case.reference}/check", version=version, declared="y", shown=seen)
         assert (answer.status_code, answer.location) == (303, f"/cases/{case.reference}/sent")
     assert session.get_one(Case, case.id).version == version + 1
 

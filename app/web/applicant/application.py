@@ -1,5 +1,7 @@
 """Filling in and sending: start, task list, steps, documents, check your answers, send."""
 
+import hashlib
+import json
 import re
 from io import BytesIO
 
@@ -19,10 +21,17 @@ from app.core.i18n import gettext as _
 from app.core.identifiers import token
 from app.documents import uploads
 from app.documents.models import Upload
+from app.identity import limits
 from app.identity.policy import Permission
 from app.jurisdictions import load
 from app.web.applicant import blueprint
 from app.web.guards import actor, posted_form, requires
+
+STARTS = (60, 3600)  # new applications of one person in so many seconds
+# What a start button may carry: all that any service fills in beforehand.
+ARGUMENTS = (
+    "hs", "description", "destination", "route", "kind", "quantity", "unit", "value", "currency", "permit_line",
+)  # fmt: skip
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
@@ -34,10 +43,9 @@ def start(service: str) -> ResponseReturnValue:
     definition = registry.find(service)
     if definition is None:
         raise NotFound
+    limits.hit(f"start:{actor().user_id}", *STARTS)
     key = request.form.get("key", "")
-    arguments = {
-        name: value[:200] for name, value in request.form.items() if name not in {"key", "csrf_token"} and value
-    }
+    arguments = {name: request.form[name][:200] for name in ARGUMENTS if request.form.get(name)}
     case = engine.start(
         db.session(),
         service,
@@ -241,8 +249,9 @@ def check(reference: str) -> ResponseReturnValue:
     session, pack = db.session(), load.current()
     problems: tuple[Problem, ...] = ()
     if request.method == "POST":
-        version = request.form.get("version", type=int)
+        version = request.form.get("version", default=0, type=int)
         try:
+            _seen(case)
             engine.perform(
                 session, case, Action.SUBMIT, actor(), version=version,
                 payload=Payload(declared="declared" in request.form),
@@ -271,11 +280,27 @@ def check(reference: str) -> ResponseReturnValue:
             uploads=uploads.for_case(session, case.id),
             fees=definition.fee(pack, answers),
             problems=[(problem, _where(case, problem)) for problem in problems],
+            shown=_shown(case),
             declared="declared" in request.form,
             returned=State(case.state) is State.RETURNED,
         ),
         422 if problems else 200,
     )
+
+
+def _shown(case: Case) -> str:
+    """What the page shows, in one short word: answers and papers may change in another window before it is sent."""
+    papers = sorted(upload.id for upload in uploads.for_case(db.session(), case.id))
+    answers = {key: kept.get("raw") for key, kept in case.draft.items()}
+    return hashlib.sha256(json.dumps([answers, papers], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _seen(case: Case) -> None:
+    """Raise Invalid unless what is sent is what the page showed. A case that moved on is the engine's to refuse."""
+    if drafts.editable(case) and request.form.get("shown") != _shown(case):
+        raise Invalid(
+            Problem(_("Your answers changed in another window. Check them again, then send them."), None, "changed")
+        )
 
 
 def _where(case: Case, problem: Problem) -> str:

@@ -107,7 +107,9 @@ def withdraw(reference: str) -> ResponseReturnValue:
         return redirect(url_for("applicant.case", reference=found.reference), 303)
     if request.method == "POST":
         reason = request.form.get("reason", "").strip()
-        engine.perform(session, found, action, who, version=request.form.get("version", type=int), reason=reason)
+        engine.perform(
+            session, found, action, who, version=request.form.get("version", default=0, type=int), reason=reason
+        )
         session.commit()
         flash(_("The case was withdrawn.") if action is Action.WITHDRAW else _("The case was cancelled."))
         return redirect(url_for("applicant.case", reference=found.reference), 303)

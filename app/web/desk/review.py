@@ -174,22 +174,25 @@ def _earlier(case: Case) -> list[Case]:
     found = db.session().scalars(
         select(Case)
         .where(Case.business_id == case.business_id, Case.id != case.id, Case.agency.in_(sorted(actor().agencies)))
+        .where(Case.applicant_id != actor().user_id)
         .order_by(Case.updated_at.desc(), Case.id.desc())
         .limit(5)
     )
     return list(found)
 
 
-def _asked(definition: ServiceDefinition) -> tuple[AskedField, ...]:
-    """The ticked rows. Labels come with them as shown, so that the applicant reads what the clerk saw."""
-    steps = {step.key for step in definition.steps} | {"documents"}
-    found = []
-    for value in request.form.getlist("field"):
-        path, _bar, label = value.partition("|")
-        step, _dot, _rest = path.partition(".")
-        if step in steps and label:
-            found.append(AskedField(step, path, label[:200]))
-    return tuple(found)
+def _asked(case: Case) -> tuple[AskedField, ...]:
+    """The ticked rows, of those that the submission has; anything else in the form is not looked at."""
+    session, pack = db.session(), load.current()
+    definition = registry.service(case.service)
+    current = session.get(Submission, case.current_submission_id) if case.current_submission_id else None
+    if current is None:
+        return ()
+    shown = summary.sections(session, definition, pack, case, current.data)
+    labels = {row.path: row.label for section in shown for row in section.rows}
+    labels |= {f"documents.{paper.code}": str(paper.title) for paper in definition.documents(pack, current.data)}
+    ticked = dict.fromkeys(value.partition("|")[0] for value in request.form.getlist("field"))
+    return tuple(AskedField(path.partition(".")[0], path, labels[path]) for path in ticked if path in labels)
 
 
 @blueprint.post("/desk/<reference>/decide")
@@ -206,7 +209,7 @@ def decide(reference: str) -> ResponseReturnValue:
         return page(case, form, status=422)
     value = form.decision.data
     action = next(action for name, action, _title in _CHOICES if name == value)
-    payload = Payload(fields=_asked(registry.service(case.service)), outcome=_OUTCOMES.get(value))
+    payload = Payload(fields=_asked(case), outcome=_OUTCOMES.get(value))
     try:
         engine.perform(session, case, action, who, version=seen, reason=form.reason.data or "", payload=payload)
         session.commit()
