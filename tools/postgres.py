@@ -52,6 +52,19 @@ def _user(name: str) -> pwd.struct_passwd | None:
     return None
 
 
+def _copied(bin: Path) -> Path:
+    """A copy of the wheel's server where every user can go, with the libraries it looks for two folders further up."""
+    package = bin.parents[1]
+    libraries = package.with_name(f"{package.name}.libs")
+    copy = Path("/var/tmp") / f"kibali-embedded-{hashlib.sha256(str(bin).encode()).hexdigest()[:10]}"
+    target = copy / package.name / bin.parent.name
+    if not (target / "bin" / "postgres").exists():
+        if libraries.is_dir():
+            shutil.copytree(libraries, copy / libraries.name, dirs_exist_ok=True)
+        shutil.copytree(bin.parent, target, dirs_exist_ok=True)
+    return target / "bin"
+
+
 class Server:
     """A PostgreSQL whose data, socket and log live under ``root``. ``fast`` gives up durability (tests)."""
 
@@ -83,10 +96,7 @@ class Server:
             # Folders above are closed to that user: keep data and a copy of the binaries where it can go.
             name = hashlib.sha256(str(self.root).encode()).hexdigest()[:10]
             if not self._reachable(self.bin / "postgres"):
-                copy = Path("/var/tmp") / f"kibali-postgres-{hashlib.sha256(str(self.bin).encode()).hexdigest()[:10]}"
-                if not (copy / "bin" / "postgres").exists():
-                    shutil.copytree(self.bin.parent, copy, dirs_exist_ok=True)
-                self.bin = copy / "bin"
+                self.bin = _copied(self.bin)
             if not self._reachable(self.root):
                 self.root = Path("/var/tmp") / f"kibali-data-{name}"
                 self.root.mkdir(parents=True, exist_ok=True)
@@ -96,7 +106,7 @@ class Server:
     def _reachable(self, path: Path) -> bool:
         return subprocess.run(["test", "-x", str(path)], cwd="/", check=False, **self._as).returncode == 0
 
-    def _run(self, name: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, name: str, *arguments: str, errors: int = subprocess.DEVNULL) -> subprocess.CompletedProcess[bytes]:
         environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "HOME": str(self.root)}
         return subprocess.run(
             [str(self.bin / name), *arguments],
@@ -104,7 +114,7 @@ class Server:
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stderr=errors,
             check=False,
             **self._as,
         )
@@ -171,9 +181,13 @@ class Server:
         fresh = self.root / "pgdata.new"
         shutil.rmtree(fresh, ignore_errors=True)  # what an interrupted start left
         options = ["-U", "kibali", "-A", "trust", "-E", "UTF8", "--locale=C"] + (["--no-sync"] if self.fast else [])
-        if self._run("initdb", "-D", str(fresh), *options).returncode:
+        made = self._run("initdb", "-D", str(fresh), *options, errors=subprocess.PIPE)
+        if made.returncode:
             shutil.rmtree(fresh, ignore_errors=True)
-            raise PostgresError(f"PostgreSQL could not create its files in {self.root}. Is there space on the disk?")
+            said = made.stderr.decode(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+            raise PostgresError(
+                f"PostgreSQL could not create its files in {self.root}: {said[0]}. Is there space on the disk?"
+            )
         fresh.rename(self.data)
 
     def _start(self) -> None:
