@@ -17,14 +17,31 @@ def _public_holidays(country: str, year: int) -> frozenset[date]:
     return frozenset(country_holidays(country, years=year))
 
 
-def is_working_day(pack: Pack, day: date) -> bool:
+@cache
+def _days_off(country: str, overrides: tuple[tuple[date, bool], ...], year: int) -> frozenset[date]:
+    """The weekdays of a year on which the offices are closed."""
+    closed = {day for day in _public_holidays(country, year) if day.weekday() < 5}
+    for day, works in overrides:
+        if works:
+            closed.discard(day)
+        elif day.weekday() < 5 and day.year == year:
+            closed.add(day)
+    return frozenset(closed)
+
+
+def _closed(pack: Pack, year: int) -> frozenset[date]:
     """``pack.holidays`` wins over the calendar: movable feasts are announced a few days before."""
-    if day.weekday() >= 5:
-        return False
-    for override in pack.holidays:
-        if override.day == day:
-            return override.works
-    return day not in _public_holidays(pack.country, day.year)
+    return _days_off(pack.country, tuple((override.day, override.works) for override in pack.holidays), year)
+
+
+def is_working_day(pack: Pack, day: date) -> bool:
+    return day.weekday() < 5 and day not in _closed(pack, day.year)
+
+
+def _weekdays_through(day: date) -> int:
+    """Mondays to Fridays since the first day of the calendar, which was a Monday, up to and with ``day``."""
+    weeks, rest = divmod(day.toordinal(), 7)
+    return weeks * 5 + min(rest, 5)
 
 
 def _closing(pack: Pack, day: date) -> datetime:
@@ -55,7 +72,8 @@ def between(pack: Pack, a: datetime, b: datetime) -> int:
     first, last = a.astimezone(pack.zone).date(), b.astimezone(pack.zone).date()
     if last < first:
         return -between(pack, b, a)
-    return sum(is_working_day(pack, first + _DAY * step) for step in range(1, (last - first).days + 1))
+    closed = sum(first < day <= last for year in range(first.year, last.year + 1) for day in _closed(pack, year))
+    return _weekdays_through(last) - _weekdays_through(first) - closed
 
 
 def is_open(pack: Pack, moment: datetime) -> bool:

@@ -52,6 +52,22 @@ def test_counts_add_up(pack, a, b, c):
     assert working_days.between(pack, a, c) == working_days.between(pack, a, b) + working_days.between(pack, b, c)
 
 
+@unhurried
+@given(
+    packs,
+    moments,
+    st.timedeltas(timedelta(0), timedelta(days=800)),
+    st.sets(st.dates(date(2024, 1, 1), date(2029, 12, 31)), max_size=4),
+    st.booleans(),
+)
+def test_counting_is_what_walking_the_calendar_gives(pack, start, length, days, works):
+    pack = pack.model_copy(update={"holidays": tuple(override(day, works=works) for day in days)})
+    end = start + length
+    first, last = (moment.astimezone(pack.zone).date() for moment in (start, end))
+    walked = (first + timedelta(days=step) for step in range(1, (last - first).days + 1))
+    assert working_days.between(pack, start, end) == sum(working_days.is_working_day(pack, day) for day in walked)
+
+
 @pytest.mark.parametrize(
     ("country", "day"),
     [
