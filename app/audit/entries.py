@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import verbs
 from app.audit.models import Entry, folded
-from app.core import clock
+from app.core import clock, identifiers
 from app.core.errors import Invalid, Problem
 from app.core.i18n import lazy_gettext as _l
 from app.identity.actor import Actor
@@ -96,9 +96,10 @@ def search(
     """Entries that satisfy everything given, newest first.
 
     ``query`` is found anywhere in reference, subject, actor's name and authority, whatever the case and accents; every
-    word must be. ``actor`` is a user's id or part of a name; ``since`` is included, ``until`` is not.
+    word must be. A word that is a whole reference finds what bears it. ``actor`` is a user's id or part of a name;
+    ``since`` is included, ``until`` is not.
     """
-    wanted: list[ColumnElement[bool]] = [_contains(word) for word in query.split()]
+    wanted = [_about(word) for word in query.split()]
     if verb:
         wanted.append(Entry.verb == verb)
     if isinstance(actor, int):
@@ -126,6 +127,11 @@ def _page(session: Session, wanted: list[ColumnElement[bool]], after: str | None
     found = session.scalars(statement).all()
     shown = found[:limit]
     return EntryPage(shown, _cursor(shown[-1]) if len(found) > limit else None)
+
+
+def _about(word: str) -> ColumnElement[bool]:
+    """A whole reference has its own index; by trigram it would drag along all that share its series and year."""
+    return Entry.reference == word.upper() if identifiers.is_checked(word) else _contains(word)
 
 
 def _contains(word: str) -> ColumnElement[bool]:

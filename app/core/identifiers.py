@@ -1,9 +1,11 @@
 """Unguessable codes and tokens, and the check letter that catches a misread reference."""
 
 import hashlib
+import re
 import secrets
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # 32 signs, none that look alike
+_BODY = re.compile(r"[A-Z][A-Z0-9-]*-\d{4}-\d{5,}")
 
 
 def public_code(bits: int = 130) -> str:
@@ -25,3 +27,9 @@ def check_letter(text: str) -> str:
     """One sign over the signs of ``text``, weighted by place: catches any single slip and most swaps."""
     signs = [sign for sign in text.upper() if sign.isalnum()]
     return ALPHABET[sum(place * int(sign, 36) for place, sign in enumerate(signs, start=2)) % 31]
+
+
+def is_checked(text: str) -> bool:
+    """Whether ``text`` is a whole reference: a series, a year, a number and the letter that checks them."""
+    body, _, letter = text.strip().upper().rpartition("-")
+    return _BODY.fullmatch(body) is not None and letter == check_letter(body)

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import entries, verbs
 from app.audit.models import Entry
-from app.core import db
+from app.core import db, identifiers
 from app.core.errors import Invalid
 from app.identity.actor import SYSTEM, Actor, Role
 
@@ -167,6 +167,14 @@ def test_search_narrows_by_each_thing_given(session: Session) -> None:
     assert found(since=second.at + timedelta(hours=1)) == set()
 
 
+def test_a_whole_reference_finds_what_bears_it_and_a_slip_in_it_finds_nothing(session: Session) -> None:
+    whole = f"RW-COFFEE-2026-00042-{identifiers.check_letter('RW-COFFEE-2026-00042')}"
+    entry = entries.record(session, AMINA, OPENED, subject="permit:1", reference=whole)
+    session.flush()
+    assert [e.id for e in entries.search(session, query=f"{whole.lower()} amina").entries] == [entry.id]
+    assert entries.search(session, query=whole.replace("42", "43")).entries == []
+
+
 def test_a_like_sign_in_the_query_means_itself(session: Session) -> None:
     entry = entries.record(session, AMINA, OPENED, subject="case:1", authority="discount of 5%_\\ today")
     entries.record(session, AMINA, OPENED, subject="case:2", authority="discount of 50 today")
@@ -181,6 +189,7 @@ def test_a_like_sign_in_the_query_means_itself(session: Session) -> None:
         ({"verb": CLOSED}, "ix_audit_entries_verb_at_id"),
         ({"reference": "REF-777"}, "ix_audit_entries_reference_at_id"),
         ({"query": "ref-777"}, "ix_audit_entries_searched"),
+        ({"query": f"br-2026-00777-{identifiers.check_letter('BR-2026-00777')}"}, "ix_audit_entries_reference_at_id"),
         ({"actor": 777}, "ix_audit_entries_actor_kind_actor_id_at_id"),
     ],
 )
