@@ -19,7 +19,7 @@ from app.core import clock
 from app.identity.actor import Actor, Role
 from app.identity.models import Membership
 
-PAGE = 50
+PAGE = 25
 
 
 @dataclass(frozen=True)
