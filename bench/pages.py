@@ -147,11 +147,20 @@ def pages() -> list[tuple[str, str, int | None]]:
         def one(statement: str, **values: Any) -> Any:
             return connection.execute(text(statement), values).one()
 
-        desk = one(  # a case in review, sent once, and its clerk
-            "SELECT c.reference, u.email FROM cases c JOIN users u ON u.id = c.assigned_to"
-            " JOIN submissions s ON s.id = c.current_submission_id AND s.number = 1"
-            " WHERE c.state = 'in_review' AND c.service = 'registration' AND u.email LIKE '%@agency.example'"
-            " ORDER BY c.id DESC LIMIT 1"
+        desk, licence = (  # a case in review, sent once, and its clerk
+            one(
+                "SELECT c.reference, u.email FROM cases c JOIN users u ON u.id = c.assigned_to"
+                " JOIN submissions s ON s.id = c.current_submission_id AND s.number = 1"
+                " WHERE c.state = 'in_review' AND c.service = :service AND u.email LIKE '%@agency.example'"
+                " ORDER BY c.id DESC LIMIT 1",
+                service=service,
+            )
+            for service in ("registration", "export_licence")
+        )
+        declared = one(  # goods that need no licence
+            "SELECT reference FROM cases c WHERE state = 'submitted' AND service = 'customs' AND NOT EXISTS ("
+            "SELECT FROM declarations d JOIN declaration_items i ON i.declaration_id = d.id"
+            " WHERE d.case_id = c.id AND i.permit_line_id IS NOT NULL) ORDER BY id DESC LIMIT 1"
         )
         word = one(
             "SELECT split_part(title, ' ', 1) AS found FROM cases"
@@ -175,13 +184,17 @@ def pages() -> list[tuple[str, str, int | None]]:
         (f"/desk?q={desk.reference}", supervisor, None),
         ("/desk?state=approved", supervisor, None),
         (f"/desk/{desk.reference}", desk.email, None),
+        (f"/desk/{licence.reference}", licence.email, None),
+        (f"/desk/{declared.reference}", supervisor, None),
         ("/", firm.email, firm.id),
         ("/cases", firm.email, firm.id),
         (f"/cases/{sent.reference}", firm.email, firm.id),
         ("/audit", auditor, None),
         (f"/audit?q={word.found}", auditor, None),
         (f"/audit?q={desk.reference}", auditor, None),
+        (f"/audit/{desk.reference}", auditor, None),
         (f"/audit/{sent.reference}", auditor, None),
+        (f"/audit/{declared.reference}", auditor, None),
         ("/audit/log", auditor, None),
         (f"/audit/log?q={desk.reference}", auditor, None),
     ]

@@ -3,31 +3,25 @@
 What stands further left in the house (the business, the permits) is asked for through ``Neighbours``.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import BindParameter, bindparam, select
 from sqlalchemy.orm import Session
 
 from app.audit.models import Entry
 from app.cases import registry, summary
-from app.cases.models import (
-    Case,
-    CaseEvent,
-    Decision,
-    InformationRequest,
-    Note,
-    Recommendation,
-    Submission,
-)
+from app.cases.models import Case, CaseEvent, Decision, InformationRequest, Note, Recommendation, Submission
 from app.cases.registry import ServiceDefinition
+from app.cases.rows import CASE, PARTS, Rows
 from app.core.i18n import lazy_gettext as _l
+from app.core.together import Together
 from app.documents import records
 from app.documents.models import Record
-from app.fees.models import Account, Charge, LedgerEntry, LedgerLine, Payment, Receipt
-from app.identity import people
+from app.fees.models import Account, Charge, ChargeLine, LedgerEntry, LedgerLine, Payment, Receipt
 from app.jurisdictions.model import Pack
 from app.notifications.models import Message
 
@@ -37,6 +31,27 @@ records.register_kind(KIND, _l("Case file"), records.as_issued, by_number=False)
 
 LOOKS = ("case.viewed", "case.bundled", "case_file.requested", "record.downloaded", "upload.opened")
 READERS = 50
+
+_CHARGES: BindParameter[int] = bindparam("charges", expanding=True)  # the case's, by id
+_POSTED = LedgerEntry.charge_id.in_(_CHARGES)
+_POSTINGS = LedgerLine.entry_id.in_(select(LedgerEntry.id).where(_POSTED))
+# Two statements: to plan all of it as one takes PostgreSQL longer than to run both.
+_ROWS = Together(*PARTS)
+_PAPERS = Together(
+    select(ChargeLine).where(ChargeLine.charge_id.in_(_CHARGES)),
+    select(Payment).where(Payment.charge_id.in_(_CHARGES)),
+    select(Receipt).where(Receipt.charge_id.in_(_CHARGES)),
+    select(LedgerEntry).where(_POSTED),
+    select(LedgerLine).where(_POSTINGS),
+    select(Account).where(Account.id.in_(select(LedgerLine.account_id).where(_POSTINGS))),
+    # Those that anyone but their reader may see: a private one holds a link that opens an account.
+    select(Message).where(Message.case_id == CASE, ~Message.private),
+    select(Record).where(Record.subject == bindparam("subject"), Record.kind == KIND),
+    select(Entry)
+    .where(Entry.case_id == CASE, Entry.verb.in_(LOOKS))
+    .order_by(Entry.at.desc(), Entry.id.desc())
+    .limit(READERS),
+)
 
 
 @dataclass(frozen=True)
@@ -60,11 +75,13 @@ class Holder:
 
 
 @dataclass(frozen=True)
-class Neighbours:
-    """How to ask the packages that know cases, and that cases may not know."""
+class Surroundings:
+    business: Holder | None
+    permits: Sequence[IssuedPermit]
 
-    business: Callable[[Session, int], Holder | None]
-    permits: Callable[[Session, int], Sequence[IssuedPermit]]
+
+# How to ask the packages that know cases, and that cases may not know.
+Neighbours = Callable[[Session, Case], Surroundings]
 
 
 @dataclass(frozen=True)
@@ -94,15 +111,22 @@ class Posting:
 
 @dataclass(frozen=True)
 class Bill:
+    """With what came in and what was posted."""
+
     charge: Charge
-    payments: list[Payment] = field(default_factory=list)
-    receipt: Receipt | None = None
-    postings: list[Posting] = field(default_factory=list)
+    lines: list[ChargeLine]
+    payments: list[Payment]
+    receipt: Receipt | None
+    postings: list[Posting]
 
 
 @dataclass(frozen=True)
 class CaseFile:
-    """``names`` are of every user who appears, by id."""
+    """``names`` are of every user who appears, by id. ``bills`` has the cancelled ones too.
+
+    ``printed``: the case files issued of this case, newest first. They are not among its records: those are the
+    applicant's. ``readers``: who saw the case or took something of it away, the latest first.
+    """
 
     case: Case
     definition: ServiceDefinition
@@ -117,98 +141,90 @@ class CaseFile:
     permits: list[IssuedPermit]
     records: list[Record]
     messages: list[Message]
+    printed: list[Record]
+    readers: list[Entry]
     names: dict[int, str]
 
 
 def gather(session: Session, pack: Pack, case: Case, neighbours: Neighbours) -> CaseFile:
-    """The whole file, in a number of statements that depends on the number of submissions and nothing else."""
+    """The whole file, in a number of statements that depends on the service and nothing else."""
     definition = registry.service(case.service)
-    requests = _of(session, InformationRequest, case)
-    recommendations = _of(session, Recommendation, case)
-    notes = _of(session, Note, case)
-    submissions = _of(session, Submission, case)
-    decision = session.scalar(select(Decision).where(Decision.case_id == case.id))
-    ids = {case.applicant_id, case.assigned_to, decision.decided_by if decision else None}
-    ids |= {each.asked_by for each in requests} | {each.recommended_by for each in recommendations}
-    ids |= {each.author_id for each in notes} | {each.submitted_by for each in submissions}
+    rows = Rows.of(_ROWS.read(session, case=case.id))
+    charges = [charge.id for charge in rows.charges]
+    *billing, messages, printed, readers = _PAPERS.read(
+        session, case=case.id, charges=charges, subject=f"case:{case.id}"
+    )
+    around = neighbours(session, case)
     return CaseFile(
         case=case,
         definition=definition,
-        business=neighbours.business(session, case.business_id) if case.business_id is not None else None,
-        versions=_versions(session, definition, pack, case, submissions),
-        requests=requests,
-        recommendations=recommendations,
-        decision=decision,
-        notes=notes,
-        events=_of(session, CaseEvent, case),
-        bills=bills(session, case.id),
-        permits=list(neighbours.permits(session, case.id)),
-        records=records.for_case(session, case.id),
-        messages=list(session.scalars(_messages(case.id))),
-        names=people.names(session, ids),
+        business=around.business,
+        versions=_versions(session, definition, pack, case, rows.submissions),
+        requests=rows.requests,
+        recommendations=rows.recommendations,
+        decision=rows.decision,
+        notes=rows.notes,
+        events=rows.events,
+        bills=_bills(rows.charges, *billing),
+        permits=list(around.permits),
+        records=rows.records,
+        messages=messages,
+        printed=printed[::-1],
+        readers=sorted(readers, key=lambda entry: (entry.at, entry.id), reverse=True),
+        names=rows.names,
     )
-
-
-def _of(session: Session, model: Any, case: Case) -> list[Any]:
-    return list(session.scalars(select(model).where(model.case_id == case.id).order_by(model.id)))
-
-
-def _messages(case_id: int) -> Select[Message]:
-    """Those that anyone but their reader may see: a private one holds a link that opens an account."""
-    return select(Message).where(Message.case_id == case_id, ~Message.private).order_by(Message.id)
 
 
 def _versions(
     session: Session, definition: ServiceDefinition, pack: Pack, case: Case, submissions: list[Submission]
 ) -> list[Version]:
+    if not submissions:
+        return []
+    facts = definition.facts(session, pack, case)
     found: list[Version] = []
-    for number, submission in enumerate(submissions):
-        before = submissions[number - 1] if number else None
+    before: summary.Sent | None = None
+    for submission in submissions:
+        sections = summary.sections(session, definition, pack, case, submission.data, facts=facts)
+        sent = summary.Sent(submission, sections)
         required = definition.documents(pack, submission.data)
         found.append(
             Version(
                 submission,
-                summary.sections(session, definition, pack, case, submission.data),
-                summary.differences(session, definition, pack, case, before, submission) if before else [],
+                sections,
+                summary.differences(definition, pack, before, sent) if before else [],
                 {requirement.code: str(requirement.title) for requirement in required},
             )
         )
+        before = sent
     return found
 
 
-def bills(session: Session, case_id: int) -> list[Bill]:
-    """Every bill of the case, cancelled ones too, with what came in and what was posted."""
-    charges = list(session.scalars(select(Charge).where(Charge.case_id == case_id).order_by(Charge.id)))
-    if not charges:
-        return []
-    ids = [charge.id for charge in charges]
-    found = {charge.id: Bill(charge) for charge in charges}
-    for payment in session.scalars(select(Payment).where(Payment.charge_id.in_(ids)).order_by(Payment.id)):
-        found[payment.charge_id].payments.append(payment)
-    rows = session.execute(
-        select(LedgerEntry, LedgerLine, Account.code)
-        .join(LedgerLine, LedgerLine.entry_id == LedgerEntry.id)
-        .join(Account, Account.id == LedgerLine.account_id)
-        .where(LedgerEntry.charge_id.in_(ids))
-        .order_by(LedgerEntry.id, LedgerLine.id)
-    )
-    for entry, line, account in rows:
-        found[entry.charge_id].postings.append(
-            Posting(entry.posted_at, entry.kind, account, line.amount_minor, entry.currency)
+def _bills(
+    charges: list[Charge],
+    lines: list[ChargeLine],
+    payments: list[Payment],
+    receipts: list[Receipt],
+    entries: list[LedgerEntry],
+    ledger_lines: list[LedgerLine],
+    accounts: list[Account],
+) -> list[Bill]:
+    """Everything oldest first."""
+    posted = {entry.id: entry for entry in entries}
+    codes = {account.id: account.code for account in accounts}
+    postings: dict[int, list[Posting]] = defaultdict(list)
+    for line in sorted(ledger_lines, key=lambda line: (line.entry_id, line.id)):
+        entry = posted[line.entry_id]
+        postings[entry.charge_id].append(
+            Posting(entry.posted_at, entry.kind, codes[line.account_id], line.amount_minor, entry.currency)
         )
-    receipts = {
-        receipt.charge_id: receipt for receipt in session.scalars(select(Receipt).where(Receipt.charge_id.in_(ids)))
-    }
-    return [Bill(bill.charge, bill.payments, receipts.get(key), bill.postings) for key, bill in found.items()]
-
-
-def readers(session: Session, case_id: int) -> list[Entry]:
-    """Who saw the case or took something of it away, the latest first."""
-    wanted = select(Entry).where(Entry.case_id == case_id, Entry.verb.in_(LOOKS))
-    return list(session.scalars(wanted.order_by(Entry.at.desc(), Entry.id.desc()).limit(READERS)))
-
-
-def printed(session: Session, case: Case) -> list[Record]:
-    """The case files issued of this case, newest first. They are not among its records: those are the applicant's."""
-    wanted = select(Record).where(Record.subject == f"case:{case.id}", Record.kind == KIND)
-    return list(session.scalars(wanted.order_by(Record.id.desc())))
+    receipt_of = {receipt.charge_id: receipt for receipt in receipts}
+    return [
+        Bill(
+            charge,
+            sorted((line for line in lines if line.charge_id == charge.id), key=lambda line: line.position),
+            [payment for payment in payments if payment.charge_id == charge.id],
+            receipt_of.get(charge.id),
+            postings[charge.id],
+        )
+        for charge in charges
+    ]

@@ -71,7 +71,7 @@ def _plain(value: Any) -> Any:
 def _bill(bill: Bill) -> JsonObject:
     return {
         **row(bill.charge),
-        "lines": [row(each) for each in bill.charge.lines],
+        "lines": [row(each) for each in bill.lines],
         "payments": [row(each, _PAYMENT_LEAVES) | {"number": phones.masked(each.msisdn)} for each in bill.payments],
         "receipt": row(bill.receipt) if bill.receipt else None,
         "postings": [

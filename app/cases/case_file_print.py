@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.audit import entries, verbs
+from app.audit import entries
+from app.audit import verbs as audit_verbs
 from app.audit.models import Entry
-from app.cases import numbering
+from app.cases import numbering, verbs
 from app.cases.case_file import KIND, Bill, CaseFile, IssuedPermit, Version
 from app.cases.models import Outcome
 from app.cases.workflow import State
@@ -69,7 +70,7 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             [_("Reference"), case.reference],
             [_("Service"), str(definition.noun)],
             [_("About"), case.title],
-            [_("State"), str(definition.workflow.title(State(case.state)))],
+            [_("State"), str(definition.workflow.official_title(State(case.state)))],
             [_("Agency"), agency],
             [_("Applicant"), _name(file, case.applicant_id)],
             [_("Business"), f"{file.business.name} ({file.business.number})" if file.business else None],
@@ -108,19 +109,15 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
         ],
         "messages": [[_shown(each.created_at), each.email, each.subject] for each in file.messages],
         "history": [
-            [_shown(each.at), event_title(each.action), each.actor_name, each.reason or "–"] for each in file.events
+            [_shown(each.at), str(verbs.happened(definition.workflow, each)), each.actor_name, each.reason or "–"]
+            for each in file.events
         ],
         "entries": [
-            [_shown(each.at), verbs.title(each.verb), each.actor_name, authority_title(each.authority) or "–"]
+            [_shown(each.at), audit_verbs.title(each.verb), each.actor_name, authority_title(each.authority) or "–"]
             for each in latest
         ],
         "entries_left_out": max(0, count - len(latest)),
     }
-
-
-def event_title(action: str) -> str:
-    """What happened, in words: the engine's actions have their audit verbs' titles."""
-    return verbs.title(f"case.{action}")
 
 
 def authority_title(authority: str) -> str:
@@ -226,7 +223,7 @@ def _bill(bill: Bill) -> dict[str, Any]:
             [_("Paid"), _shown(charge.paid_at)],
             [_("Receipt"), bill.receipt.reference if bill.receipt else None],
         ],
-        "lines": [[each.name, each.legal_ref, str(each.amount)] for each in charge.lines],
+        "lines": [[each.name, each.legal_ref, str(each.amount)] for each in bill.lines],
         "payments": [
             [_shown(each.created_at), phones.masked(each.msisdn), payment_title(each.state), str(each.amount),
              str(each.provider_reference)]

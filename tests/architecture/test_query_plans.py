@@ -25,7 +25,7 @@ KINDS = (  # a page's address with what changes from one database to the other l
     "/audit/log?q=REFERENCE",
 )  # fmt: skip
 LISTS = [kind for kind in KINDS if "REFERENCE" not in kind and "WORD" not in kind]  # a search sorts what it found
-AT_MOST = {"/desk/REFERENCE": 14, "/audit/REFERENCE": 20}  # statements; every other page: 8
+AT_MOST = 8  # statements
 
 
 def kind(url: str) -> str:
@@ -84,7 +84,7 @@ def test_as_many_statements_at_both_sizes(few: list[pages.Measured], many: list[
     at_few = [len(each.statements) for each in of_kind(few, wanted)]
     at_many = [len(each.statements) for each in of_kind(many, wanted)]
     assert at_few == at_many
-    assert max(at_many) <= AT_MOST.get(wanted, 8)
+    assert max(at_many) <= AT_MOST
 
 
 @pytest.mark.parametrize("wanted", KINDS)

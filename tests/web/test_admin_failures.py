@@ -65,7 +65,7 @@ def a_failed_job(session, name="permits.expire", error="KeyError at app/permits/
 
 
 def a_failed_mail(session, error="gaierror at app/notifications/tasks.py:75"):
-    message = notifications.send(session, email="somebody@firm.example", template="record_ready", values={})
+    message = notifications.send(session, email="somebody@firm.example", template="case_approved", values={})
     forget_waiting(session)
     message.mail_state, message.error, message.attempts = MailState.FAILED.value, error, 6
     a_failed_job(session, "notifications.send_mail", error, message_id=message.id)
@@ -212,9 +212,38 @@ def test_a_disabled_address_is_told_nothing_more_and_leaves_the_page(client, ses
     assert session.scalars(select(Delivery).where(Delivery.event_id == event.id)).all() == []
 
 
+def test_a_disabled_address_is_listed_and_enabled_again(client, session, admin):
+    endpoint, other = an_endpoint(session), an_endpoint(session, "Other Market", "https://other.example/hook")
+    (delivery,) = failed_deliveries(session, endpoint)
+    endpoints.disable(session, endpoint, "disabled by an administrator")
+    endpoints.disable(session, other, endpoints.GONE)
+    page = client.get(PAGE).text
+    assert "2 disabled addresses" in page
+    assert page.index("Other Market") < page.index("status 410") < page.index("Great Market")
+    assert page.index("Great Market") < page.index("An administrator disabled it.")
+    answer = post(client, f"{PAGE}/endpoints/{endpoint.id}/enable", follow_redirects=True)
+    assert "is sent to https://market.example/hook again. Tell Great Market" in answer.text
+    assert "1 disabled address<" in answer.text
+    assert f"{PAGE}/deliveries/{delivery.id}/retry" in answer.text, "what had failed can be tried again"
+    assert verbs(session) == ["failure.endpoint_enabled"]
+    event = events.emit(session, CHANGED, subject="permit:1", data=DATA, business_id=4)
+    assert session.scalars(select(Delivery.endpoint_id).where(Delivery.event_id == event.id)).all() == [endpoint.id]
+
+
+def test_an_address_too_many_is_not_enabled(client, session, admin):
+    endpoint = an_endpoint(session)
+    endpoints.disable(session, endpoint, "disabled by an administrator")
+    for number in range(endpoints.MOST):
+        url = f"https://market.example/{number}"
+        endpoints.add(session, endpoint.client_id, url=url, event_types=[CHANGED], known_types=[CHANGED])
+    answer = post(client, f"{PAGE}/endpoints/{endpoint.id}/enable", follow_redirects=True)
+    assert "One client may not have more endpoints." in answer.text
+    assert verbs(session) == []
+
+
 @pytest.mark.parametrize(
     "what", ["jobs/999999/retry", "mails/999999/retry", "documents/999999/retry", "deliveries/999999/retry",
-             "endpoints/999999/retry", "endpoints/999999/disable"]
+             "endpoints/999999/retry", "endpoints/999999/disable", "endpoints/999999/enable"]
 )  # fmt: skip
 def test_a_second_click_is_told_so_and_does_nothing(client, session, admin, what):
     answer = post(client, f"{PAGE}/{what}", follow_redirects=True)
@@ -240,7 +269,7 @@ def test_each_list_is_paged_by_its_own_key(client, session, admin):
 
 
 def a_failed_mail_beside(session):
-    message = notifications.send(session, email="somebody@firm.example", template="record_ready", values={})
+    message = notifications.send(session, email="somebody@firm.example", template="case_approved", values={})
     message.mail_state = MailState.FAILED.value
     session.flush()
     return message

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import entries, verbs
 from app.core import db
-from app.core.errors import NotFound
+from app.core.errors import Invalid, NotFound
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.core.i18n import ngettext
@@ -36,11 +37,18 @@ OWN_SECTION = (RENDER, SEND)  # their failures are told by the document and the 
 JOB_RETRIED = verbs.register("failure.job_retried", _l("Failed job started again"))
 DELIVERY_RETRIED = verbs.register("failure.delivery_retried", _l("Failed delivery started again"))
 DELIVERIES_RETRIED = verbs.register("failure.deliveries_retried", _l("Failed deliveries to an address started again"))
+ENDPOINT_ENABLED = verbs.register("failure.endpoint_enabled", _l("Address of an API client enabled again"))
 ENDPOINT_DISABLED = verbs.register("failure.endpoint_disabled", _l("Address of an API client disabled"))
 MAIL_RETRIED = verbs.register("failure.mail_retried", _l("Failed mail sent again"))
 RECORD_RETRIED = verbs.register("failure.record_retried", _l("Failed document made again"))
 
-T = TypeVar("T")
+
+class _Failure(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+T = TypeVar("T", bound=_Failure)
 
 
 @dataclass(frozen=True)
@@ -63,15 +71,13 @@ def count(session: Session) -> int:
     )
 
 
-def _section(
-    name: str, total: int, read: Callable[[int | None, int], Sequence[T]], key: Callable[[T], int]
-) -> Section[T]:
-    """``name`` is that of the cursor in the address."""
+def _section(name: str, total: int, read: Callable[..., Sequence[T]]) -> Section[T]:
+    """``name`` is that of the cursor in the address; ``read`` takes ``before`` and ``limit``."""
     before = request.args.get(name, type=int)
     if before is not None and not 0 < before <= LARGEST_ID:
         before = None
-    found = read(before, PAGE + 1)
-    older = key(found[PAGE - 1]) if len(found) > PAGE else None
+    found = read(before=before, limit=PAGE + 1)
+    older = found[PAGE - 1].id if len(found) > PAGE else None
     return Section(found[:PAGE], total, older, before is None)
 
 
@@ -85,33 +91,16 @@ def _by_endpoint(found: Sequence[Delivery]) -> list[tuple[Endpoint, list[Deliver
 @requires(Permission.ADMINISTER)
 def overview() -> ResponseReturnValue:
     session = db.session()
-    told = _section(
-        "deliveries",
-        deliveries.count_failed(session),
-        lambda before, limit: deliveries.failed(session, before=before, limit=limit),
-        lambda row: row.id,
-    )
+    told = _section("deliveries", deliveries.count_failed(session), partial(deliveries.failed, session))
     return render_template(
         "web/admin/failures.html",
-        documents=_section(
-            "documents",
-            documents.count(session),
-            lambda before, limit: documents.list(session, before=before, limit=limit),
-            lambda row: row.id,
-        ),
-        mails=_section(
-            "mails",
-            mails.count(session),
-            lambda before, limit: mails.list(session, before=before, limit=limit),
-            lambda row: row.id,
-        ),
+        documents=_section("documents", documents.count(session), partial(documents.list, session)),
+        mails=_section("mails", mails.count(session), partial(mails.list, session)),
         deliveries=told,
         endpoints=_by_endpoint(told.rows),
+        disabled=_section("disabled", endpoints.count_disabled(session), partial(endpoints.disabled, session)),
         jobs=_section(
-            "jobs",
-            jobs.count(session, without=OWN_SECTION),
-            lambda before, limit: jobs.list(session, without=OWN_SECTION, before=before, limit=limit),
-            lambda row: row.id,
+            "jobs", jobs.count(session, without=OWN_SECTION), partial(jobs.list, session, without=OWN_SECTION)
         ),
         payments=len(payments.exceptions(session, limit=MOST_PAYMENTS)),
         most_payments=MOST_PAYMENTS,
@@ -119,13 +108,14 @@ def overview() -> ResponseReturnValue:
         task_words=words.task,
         mail_words=words.mail_problem,
         delivery_words=words.delivery_problem,
+        endpoint_words=words.why_disabled,
     )
 
 
 @blueprint.post("/failures/<kind>/<int:number>/<action>")
 @requires(Permission.ADMINISTER)
 def act_on_failure(kind: str, number: int, action: str) -> ResponseReturnValue:
-    """``retry`` for jobs, deliveries, mails and documents; ``retry`` and ``disable`` for endpoints."""
+    """``retry`` for jobs, deliveries, mails and documents; ``retry``, ``disable`` and ``enable`` for endpoints."""
     act = _ACTIONS.get((kind, action))
     if act is None or number >= LARGEST_ID:
         raise NotFound
@@ -136,35 +126,37 @@ def act_on_failure(kind: str, number: int, action: str) -> ResponseReturnValue:
         # Two administrators, or two clicks: what is meant has happened already.
         session.rollback()
         flash(_("That is no longer among the failures."), "warn")
+    except Invalid as error:
+        session.rollback()
+        flash(str(error.message), "warn")
     else:
         session.commit()
         flash(message, "ok")
     return redirect(url_for("admin.failures"), 303)
 
 
-def _again() -> str:
+def _again(session: Session, verb: str, subject: str, **about: Any) -> str:
+    """Note who started it again, and say that it is."""
+    entries.record(session, guards.actor(), verb, subject=subject, **about)
     return _("It is being tried again. If it fails once more, it comes back to this page.")
 
 
 def _retry_job(session: Session, number: int) -> str:
     failure = jobs.get(session, number)
     jobs.retry(session, number)
-    entries.record(session, guards.actor(), JOB_RETRIED, subject=f"job:{number}", detail={"task": failure.task})
-    return _again()
+    return _again(session, JOB_RETRIED, f"job:{number}", detail={"task": failure.task})
 
 
 def _retry_delivery(session: Session, number: int) -> str:
     delivery = deliveries.retry(session, number)
-    entries.record(
+    return _again(
         session,
-        guards.actor(),
         DELIVERY_RETRIED,
-        subject=f"delivery:{number}",
+        f"delivery:{number}",
         reference=delivery.event.uid,
         business_id=delivery.event.business_id,
         detail={"client": delivery.endpoint.client.client_id, "type": delivery.event.type},
     )
-    return _again()
 
 
 def _retry_deliveries(session: Session, number: int) -> str:
@@ -189,6 +181,17 @@ def _disable_endpoint(session: Session, number: int) -> str:
     )
 
 
+def _enable_endpoint(session: Session, number: int) -> str:
+    endpoint = endpoints.by_id(session, number)
+    endpoints.enable(session, endpoint)
+    _record_endpoint(session, ENDPOINT_ENABLED, endpoint)
+    return _(
+        "What happens from now on is sent to %(url)s again. Tell %(client)s to ask the portal for what it missed.",
+        url=endpoint.url,
+        client=endpoint.client.name,
+    )
+
+
 def _record_endpoint(session: Session, verb: str, endpoint: Endpoint, **detail: int) -> None:
     entries.record(
         session,
@@ -202,30 +205,26 @@ def _record_endpoint(session: Session, verb: str, endpoint: Endpoint, **detail: 
 
 def _retry_mail(session: Session, number: int) -> str:
     message = mails.retry(session, number)
-    entries.record(
+    return _again(
         session,
-        guards.actor(),
         MAIL_RETRIED,
-        subject=f"message:{number}",
+        f"message:{number}",
         reference=message.email,
         case_id=message.case_id,
         detail={"template": message.template},
     )
-    return _again()
 
 
 def _retry_document(session: Session, number: int) -> str:
     record = documents.retry(session, number)
-    entries.record(
+    return _again(
         session,
-        guards.actor(),
         RECORD_RETRIED,
-        subject=f"record:{number}",
+        f"record:{number}",
         reference=record.number,
         case_id=record.case_id,
         business_id=record.business_id,
     )
-    return _again()
 
 
 _ACTIONS: dict[tuple[str, str], Callable[[Session, int], str]] = {
@@ -233,6 +232,7 @@ _ACTIONS: dict[tuple[str, str], Callable[[Session, int], str]] = {
     ("deliveries", "retry"): _retry_delivery,
     ("endpoints", "retry"): _retry_deliveries,
     ("endpoints", "disable"): _disable_endpoint,
+    ("endpoints", "enable"): _enable_endpoint,
     ("mails", "retry"): _retry_mail,
     ("documents", "retry"): _retry_document,
 }

@@ -7,12 +7,16 @@ from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.documents import records
+from app.documents import tasks as document_tasks
 from app.fees import payments
 from app.fees import tasks as fee_tasks
 from app.jobs import worker
 from app.notifications import sending
+from app.notifications import tasks as mail_tasks
+from app.outbox import housekeeping as outbox_housekeeping
 from app.outbox import tasks as outbox_tasks
-from app.outbox.models import Delivery
+from app.outbox.endpoints import GONE
+from app.outbox.models import Delivery, Endpoint
 from app.permits import tasks as permit_tasks
 
 
@@ -29,7 +33,16 @@ _MONEY = _l("The payer's money is safe with the provider. See that the provider 
 
 TASKS: dict[str, Words] = {
     records.RENDER: Words(_l("Make the PDF of a document"), _l("Try again.")),
+    document_tasks.SWEEP: Words(
+        _l("Delete stored files that belong to no document"),
+        _l(
+            "Nothing was deleted. If the error is NotOurStore, far more files than usual belong to no document: "
+            "another portal uses the same folder, or the database is an older copy. Have the technical team look "
+            "before it runs again."
+        ),
+    ),
     sending.SEND: Words(_l("Send a mail"), _l("Try again.")),
+    mail_tasks.FORGET: Words(_l("Delete old mails with links to accounts"), _AGAIN_BY_ITSELF),
     payments.REQUEST: Words(_l("Ask the mobile money provider for a payment"), _MONEY),
     payments.CHECK: Words(_l("Ask the mobile money provider how a payment went"), _MONEY),
     fee_tasks.SWEEP: Words(_l("Look for payments nobody asked about"), _AGAIN_BY_ITSELF),
@@ -37,6 +50,7 @@ TASKS: dict[str, Words] = {
         _l("Tell a platform about an event"), _l("Try again. Other deliveries are not held up by this one.")
     ),
     outbox_tasks.SWEEP: Words(_l("Look for events that were not delivered"), _AGAIN_BY_ITSELF),
+    outbox_housekeeping.FORGET: Words(_l("Delete old events that everybody has heard"), _AGAIN_BY_ITSELF),
     permit_tasks.EXPIRE: Words(_l("Note the permits whose last day is over"), _AGAIN_BY_ITSELF),
     permit_tasks.REMIND: Words(_l("Remind holders of permits that will end"), _AGAIN_BY_ITSELF),
     bundles.BUILD: Words(
@@ -110,3 +124,9 @@ def delivery_problem(delivery: Delivery) -> str:
             return _("Its answer could not be read.")
         case _:
             return _("It could not be reached.")
+
+
+def why_disabled(endpoint: Endpoint) -> str:
+    if endpoint.disabled_reason == GONE:
+        return _("It answered that nothing more is to be sent there (status 410).")
+    return _("An administrator disabled it.")

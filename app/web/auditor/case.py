@@ -1,6 +1,7 @@
 """``/audit/<reference>``: one case whole and read-only, and the case file as a PDF record."""
 
 from datetime import timedelta
+from functools import partial
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -10,6 +11,7 @@ from app.audit import entries, verbs
 from app.audit.models import Entry
 from app.cases import access, case_file, case_file_print
 from app.cases.models import Case
+from app.cases.verbs import happened
 from app.cases.workflow import STATE_KINDS, State
 from app.core import clock, db
 from app.core.i18n import gettext as _
@@ -19,7 +21,7 @@ from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.permits.models import STATE_KINDS as PERMIT_KINDS
 from app.web.auditor import blueprint
-from app.web.auditor.neighbours import NEIGHBOURS
+from app.web.auditor.neighbours import around
 from app.web.guards import actor, requires
 
 ENTRIES = 25  # audit entries on one page
@@ -32,8 +34,6 @@ LOOK_AGAIN = 4  # seconds, while a case file is being prepared
 def page(reference: str) -> ResponseReturnValue:
     session, who, pack = db.session(), actor(), load.current()
     case = _load(reference)
-    printed = case_file.printed(session, case)
-    waiting = any(record.state == RecordState.PENDING for record in printed)
     after = request.args.get("after")
     if not _still_reading(case):
         entries.record(
@@ -41,7 +41,7 @@ def page(reference: str) -> ResponseReturnValue:
             business_id=case.business_id,
         )  # fmt: skip
         session.commit()
-    file = case_file.gather(session, pack, case, NEIGHBOURS)
+    file = case_file.gather(session, pack, case, around)
     log = entries.for_case(session, case.id, after=after, limit=ENTRIES)
     state = State(case.state)
     answer = render_template(
@@ -49,16 +49,14 @@ def page(reference: str) -> ResponseReturnValue:
         file=file,
         case=case,
         service=file.definition,
-        state=_("Waiting for the applicant") if state is State.RETURNED else file.definition.workflow.title(state),
+        state=file.definition.workflow.official_title(state),
         kind=STATE_KINDS[state],
         agency=lookup.agency(pack, case.agency) if case.agency else None,
-        printed=printed,
         entries=log.entries,
         older=log.next,
         paged=bool(after),
-        readers=case_file.readers(session, case.id),
         verb_title=verbs.title,
-        event_title=case_file_print.event_title,
+        happened=partial(happened, file.definition.workflow),
         authority_title=case_file_print.authority_title,
         outcome_title=case_file_print.outcome_title,
         charge_title=case_file_print.charge_title,
@@ -68,7 +66,7 @@ def page(reference: str) -> ResponseReturnValue:
         permit_kinds={permit_state.value: look for permit_state, look in PERMIT_KINDS.items()},
     )
     headers = {}
-    if waiting and not after:
+    if any(record.state == RecordState.PENDING for record in file.printed) and not after:
         headers["Refresh"] = f"{LOOK_AGAIN}; url={url_for('auditor.case_file', reference=case.reference, look=1)}"
     return answer, 200, headers
 
@@ -79,7 +77,7 @@ def print_case_file(reference: str) -> ResponseReturnValue:
     """Issue the case file as it is now; a new one each time."""
     session, pack = db.session(), load.current()
     case = _load(reference)
-    record = case_file_print.ask(session, pack, actor(), case_file.gather(session, pack, case, NEIGHBOURS))
+    record = case_file_print.ask(session, pack, actor(), case_file.gather(session, pack, case, around))
     session.commit()
     flash(_("Case file %(number)s is being prepared.", number=record.number))
     return redirect(url_for("auditor.case_file", reference=case.reference, look=1, _anchor="case-files"), 303)

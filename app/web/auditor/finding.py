@@ -129,7 +129,7 @@ def _case_row(case: Case, business: str) -> Row:
         reference=case.reference,
         url=url_for("auditor.case_file", reference=case.reference),
         note=str(definition.noun),
-        state=definition.workflow.title(state) if state is not State.RETURNED else _("Waiting for the applicant"),
+        state=definition.workflow.official_title(state),
         kind=STATE_KINDS[state],
         business=business,
         at=case.updated_at,

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import Select, or_, select, tuple_
-from sqlalchemy.orm import Session, raiseload
+from sqlalchemy.orm import Session
 
 from app.businesses import names
 from app.businesses.models import Business
@@ -103,7 +103,7 @@ def businesses(session: Session, pack: Pack, query: str, *, before: int | None =
     either = [Business.number == asked, Business.tax_number == asked]
     if len(sought) >= 3:
         either.append(Business.search_key.contains(sought, autoescape=True))
-    statement = select(Business).where(or_(*either)).options(raiseload(Business.people))
+    statement = select(Business).where(or_(*either))
     return _cut(session, _older(statement, Business.id, before), limit)
 
 

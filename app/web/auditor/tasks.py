@@ -6,7 +6,7 @@ from app.cases import bundles
 from app.core import db
 from app.jobs import queue
 from app.jurisdictions import load
-from app.web.auditor.neighbours import NEIGHBOURS
+from app.web.auditor.neighbours import around
 
 EXPIRE = "auditor.expire_bundles"
 
@@ -23,7 +23,7 @@ def build_bundle(session: Session, *, bundle_id: int) -> None:
         with db.unit_of_work() as apart:
             bundles.note_progress(apart, bundle_id, done)
 
-    bundles.build(session, load.current(), bundle_id, NEIGHBOURS, progress)
+    bundles.build(session, load.current(), bundle_id, around, progress)
 
 
 @queue.task(EXPIRE, retry=queue.NEVER)

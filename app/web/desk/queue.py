@@ -76,21 +76,25 @@ def rows(cases: list[Case]) -> list[QueueRow]:
 
 
 def grouped(found: list[QueueRow]) -> list[Group]:
-    """Overdue, due within a day, and the rest, each in the order of the queue."""
+    """Overdue, due within a day, due later, and those whose clock stands, each in the order of the queue."""
     now = clock.now()
-    soon = now + timedelta(hours=24)
-
-    def late(row: QueueRow) -> bool:
-        return row.case.due_at is not None and row.case.due_at < now
-
-    def today(row: QueueRow) -> bool:
-        return row.case.due_at is not None and now <= row.case.due_at < soon
-
-    groups = [
-        Group(_l("Overdue"), [row for row in found if late(row)]),
-        Group(_l("Due within a day"), [row for row in found if today(row)]),
-        Group(_l("Later"), [row for row in found if not late(row) and not today(row)]),
-    ]
+    groups = (
+        Group(_l("Overdue"), []),
+        Group(_l("Due within a day"), []),
+        Group(_l("Later"), []),
+        Group(OFFICIAL_TITLES[State.RETURNED], []),
+        Group(_l("Closed cases"), []),
+    )
+    overdue, soon, later, returned, closed = groups
+    for row in found:
+        due = row.clock.due_at
+        if due is None:
+            group = returned if row.clock.with_applicant else closed
+        elif due < now:
+            group = overdue
+        else:
+            group = soon if due < now + timedelta(hours=24) else later
+        group.rows.append(row)
     return [group for group in groups if group.rows]
 
 
@@ -112,6 +116,9 @@ def desk() -> ResponseReturnValue:
         following=templating.url_with(after=following) if following else None,
         first=templating.url_with(after=None) if filters.after else None,
         filtered=any(name not in {"after", "lang"} for name in request.args),
+        everywhere=url_for("desk.desk", q=filters.query, service=filters.service or None, state=list(FILTERABLE))
+        if filters.query and not filters.states
+        else None,
     )
 
 

@@ -5,13 +5,14 @@ from functools import partial
 
 from flask import flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from app.audit import entries
-from app.cases import access, deadlines, engine, four_eyes, registry, steps, summary, verbs, worklist
+from app.cases import access, deadlines, engine, registry, summary, verbs, worklist
 from app.cases.fee_check import fee_check
-from app.cases.models import Case, CaseEvent, Decision, Note, Outcome, Submission
+from app.cases.models import Case, CaseEvent, Outcome, Submission
 from app.cases.registry import CaseContext, Check, ServiceDefinition
+from app.cases.rows import CASE, PARTS, Rows
 from app.cases.work import AskedField, Payload
 from app.cases.workflow import STATE_KINDS, TERMINAL, Action, State, Transition
 from app.core import db
@@ -19,9 +20,7 @@ from app.core.errors import DomainError, Invalid, NotAllowed, Stale
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
-from app.documents import records
-from app.fees import charges
-from app.identity import people
+from app.core.together import Together
 from app.identity.policy import Permission
 from app.jurisdictions import load
 from app.web.desk import blueprint
@@ -35,7 +34,18 @@ _CHOICES: tuple[tuple[str, Action, Text], ...] = (
     ("recommend_approve", Action.RECOMMEND, _l("Recommend approval")),
     ("recommend_refuse", Action.RECOMMEND, _l("Recommend refusal")),
     ("ask", Action.ASK, _l("Ask the applicant")),
+    ("cancel", Action.CANCEL, _l("Cancel")),
     ("release_case", Action.RELEASE_CASE, _l("Put back into the queue")),
+)
+EARLIER = 5
+# With the latest other cases of the same business that this person may see.
+_PAGE = Together(
+    *PARTS,
+    select(Case)
+    .where(Case.business_id == bindparam("business"), Case.id != CASE, Case.applicant_id != bindparam("reader"))
+    .where(Case.agency.in_(bindparam("agencies", expanding=True)))
+    .order_by(Case.updated_at.desc(), Case.id.desc())
+    .limit(EARLIER),
 )
 _OUTCOMES = {"recommend_approve": Outcome.APPROVE, "recommend_refuse": Outcome.REFUSE}
 
@@ -52,18 +62,27 @@ class Known:
     """What the form and the page both need, found out once for each version of the case a request meets."""
 
     version: int
-    submissions: list[Submission]  # oldest first
+    rows: Rows
+    earlier: list[Case]  # of the same business, the latest first
     available: list[Transition]  # what this person may do
 
 
 def known(case: Case) -> Known:
     found: Known | None = g.get("known_of_case")
     if found is None or found.version != case.version:
-        session = db.session()
-        statement = select(Submission).where(Submission.case_id == case.id).order_by(Submission.number)
-        submissions = list(session.scalars(statement))  # first: the guards then have the current one at hand
-        found = g.known_of_case = Known(case.version, submissions, engine.available(session, case, actor()))
+        session, who = db.session(), actor()
+        *parts, earlier = _PAGE.read(
+            session, case=case.id, business=case.business_id, reader=who.user_id, agencies=sorted(who.agencies)
+        )
+        rows = Rows.of(parts)
+        earlier.sort(key=lambda other: (other.updated_at, other.id), reverse=True)
+        found = g.known_of_case = Known(case.version, rows, earlier, engine.available(session, case, who, rows))
     return found
+
+
+def _since(case: Case, seen: int) -> Changed:
+    # Every transition adds one event and one to the version, which began at 1.
+    return Changed(known(case).rows.events[max(seen - 1, 0) :])
 
 
 def choices(case: Case) -> list[tuple[str, str]]:
@@ -72,12 +91,15 @@ def choices(case: Case) -> list[tuple[str, str]]:
     found = []
     for value, action, title in _CHOICES:
         if action in titles:
-            own = titles[action] if action in {Action.APPROVE, Action.REFUSE} else title
+            own = titles[action] if action in {Action.APPROVE, Action.REFUSE, Action.CANCEL} else title
             found.append((value, str(own)))
     return found
 
 
 @blueprint.get("/desk/<reference>")
+# Where the page is after an error: its links, and text that was kept when a session ended, lead there.
+@blueprint.get("/desk/<reference>/decide", endpoint="after_error")
+@blueprint.get("/desk/<reference>/notes", endpoint="after_error")
 @requires(Permission.DESK)
 def review(reference: str) -> ResponseReturnValue:
     session, who = db.session(), actor()
@@ -87,7 +109,14 @@ def review(reference: str) -> ResponseReturnValue:
         business_id=case.business_id,
     )  # fmt: skip
     session.commit()
-    return page(case, DecisionForm(posted_form() or None, choices=choices(case)))
+    kept = posted_form()  # after a session ended: of the decision or of the note
+    seen = kept.get("version", type=int)
+    return page(
+        case,
+        DecisionForm(kept or None, choices=choices(case)),
+        changed=_since(case, seen) if seen is not None and seen != case.version else None,
+        note=NoteForm(kept or None),
+    )
 
 
 def page(
@@ -96,28 +125,18 @@ def page(
     session, pack = db.session(), load.current()
     definition = registry.service(case.service)
     state = State(case.state)
-    sent = known(case).submissions
-    current = sent[-1] if sent else None
-    previous = sent[-2] if len(sent) > 1 else None
-    context = CaseContext(session, pack, case, actor(), current, current.data if current else {})
-    events = _events(case)
-    notes = list(session.scalars(select(Note).where(Note.case_id == case.id).order_by(Note.id)))
-    # Shown in some states only, and read only then.
-    recommendation = four_eyes.standing(session, case) if state in {State.RECOMMENDED, *TERMINAL} else None
-    requests = steps.open_requests(session, case) if state is State.RETURNED else []
-    decision = session.scalar(select(Decision).where(Decision.case_id == case.id)) if case.decided_at else None
-    ids = {case.applicant_id, case.assigned_to, *(n.author_id for n in notes)}
-    if recommendation is not None:
-        ids.add(recommendation.recommended_by)
-    if current is not None:
-        ids.add(current.submitted_by)
-    requirements = {
-        requirement.code: requirement.title
-        for requirement in (definition.documents(pack, current.data) if current else ())
-    }
-    order = list(requirements)
-    shown = sorted(current.documents if current else [], key=lambda d: (order.index(d["code"]), d["upload_id"]))
-    chosen = request.args.get("document", type=int) or (shown[0]["upload_id"] if shown else None)
+    found = known(case)
+    rows, current = found.rows, found.rows.submissions[-1]  # an agency has only what was sent
+    facts = definition.facts(session, pack, case)
+    sent = [
+        summary.Sent(each, summary.sections(session, definition, pack, case, each.data, facts=facts))
+        for each in rows.submissions[-2:]
+    ]
+    context = CaseContext(session, pack, case, actor(), current, current.data)
+    requirements = _requirements(definition, current)
+    order = {code: place for place, code in enumerate(requirements)}  # what the rules no longer ask for comes last
+    documents = sorted(current.documents, key=lambda d: (order.get(d["code"], len(order)), d["upload_id"]))
+    chosen = request.args.get("document", type=int) or (documents[0]["upload_id"] if documents else None)
     return (
         render_template(
             "web/desk/review.html",
@@ -127,70 +146,53 @@ def page(
             kind=STATE_KINDS[state],
             clock=deadlines.face(case, pack),
             submission=current,
-            sections=summary.sections(session, definition, pack, case, current.data) if current else [],
-            differences=(
-                summary.differences(session, definition, pack, case, previous, current) if previous and current else []
-            ),
-            previous=previous,
-            documents=shown,
-            document=next((d for d in shown if d["upload_id"] == chosen), None),
+            sections=sent[-1].sections,
+            differences=summary.differences(definition, pack, *sent) if len(sent) == 2 else [],
+            previous=sent[0].submission,
+            documents=documents,
+            document=next((d for d in documents if d["upload_id"] == chosen), None),
             requirements=requirements,
-            checks=_checks(definition, context) if current else [],
-            events=events,
+            checks=_checks(definition, context, rows) if state not in TERMINAL else [],
+            events=rows.events,
             happened=partial(verbs.happened, definition.workflow),
-            notes=notes,
-            names=people.names(session, sorted(i for i in ids if i is not None)),
-            recommendation=recommendation,
-            requests=requests,
-            decision=decision,
-            charge=charges.for_case(session, case.id),
-            records=records.for_case(session, case.id),
-            earlier=_earlier(case),
+            notes=rows.notes,
+            names=rows.names,
+            recommendation=rows.recommendation if state in {State.RECOMMENDED, *TERMINAL} else None,
+            requests=[each for each in rows.requests if each.answered_at is None],
+            decision=rows.decision,
+            charge=rows.charge,
+            records=rows.records,
+            earlier=found.earlier,
             form=form,
             note=note or NoteForm(),
-            may_take=any(transition.action is Action.TAKE for transition in known(case).available),
+            may_take=any(transition.action is Action.TAKE for transition in found.available),
             may_ask=any(choice.value == "ask" for choice in form.decision.choices),
-            ticked=set(request.form.getlist("field")),
+            ticked=set(posted_form().getlist("field")),
             changed=changed,
         ),
         status,
     )
 
 
-def _checks(definition: ServiceDefinition, context: CaseContext) -> list[Check]:
+def _requirements(definition: ServiceDefinition, submission: Submission) -> dict[str, str]:
+    """Titles of the documents, by code."""
+    return {paper.code: str(paper.title) for paper in definition.documents(load.current(), submission.data)}
+
+
+def _checks(definition: ServiceDefinition, context: CaseContext, rows: Rows) -> list[Check]:
     """The service's own, and whether the fee still fits."""
-    fee = fee_check(context)
+    fee = fee_check(context, rows)
     return [*definition.checks(context), *([fee] if fee is not None else [])]
-
-
-def _events(case: Case) -> list[CaseEvent]:
-    return list(db.session().scalars(select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.id)))
-
-
-def _earlier(case: Case) -> list[Case]:
-    """The latest other cases of the same business that this person may see."""
-    if case.business_id is None:
-        return []
-    found = db.session().scalars(
-        select(Case)
-        .where(Case.business_id == case.business_id, Case.id != case.id, Case.agency.in_(sorted(actor().agencies)))
-        .where(Case.applicant_id != actor().user_id)
-        .order_by(Case.updated_at.desc(), Case.id.desc())
-        .limit(5)
-    )
-    return list(found)
 
 
 def _asked(case: Case) -> tuple[AskedField, ...]:
     """The ticked rows, of those that the submission has; anything else in the form is not looked at."""
     session, pack = db.session(), load.current()
     definition = registry.service(case.service)
-    current = session.get(Submission, case.current_submission_id) if case.current_submission_id else None
-    if current is None:
-        return ()
+    current = known(case).rows.submissions[-1]
     shown = summary.sections(session, definition, pack, case, current.data)
     labels = {row.path: row.label for section in shown for row in section.rows}
-    labels |= {f"documents.{paper.code}": str(paper.title) for paper in definition.documents(pack, current.data)}
+    labels |= {f"documents.{code}": title for code, title in _requirements(definition, current).items()}
     ticked = dict.fromkeys(value.partition("|")[0] for value in request.form.getlist("field"))
     return tuple(AskedField(path.partition(".")[0], path, labels[path]) for path in ticked if path in labels)
 
@@ -204,7 +206,7 @@ def decide(reference: str) -> ResponseReturnValue:
     seen = request.form.get("version", type=int) or 0
     form = DecisionForm(request.form, choices=choices(case))
     if seen != case.version:
-        return _stale(case, form, seen)
+        return page(case, form, changed=_since(case, seen), status=409)
     if not form.validate():
         return page(case, form, status=422)
     value = form.decision.data
@@ -213,13 +215,15 @@ def decide(reference: str) -> ResponseReturnValue:
     try:
         engine.perform(session, case, action, who, version=seen, reason=form.reason.data or "", payload=payload)
         session.commit()
-    except Stale:
+    except (Invalid, NotAllowed, Stale) as error:
         session.rollback()
-        return _stale(access.load(session, who, reference, Permission.DESK), form, seen)
-    except (Invalid, NotAllowed) as error:
-        session.rollback()
+        g.pop("known_of_case")
+        case = access.load(session, who, reference, Permission.DESK)
+        form = DecisionForm(request.form, choices=choices(case))
+        if seen != case.version:  # another was quicker, by a moment
+            return page(case, form, changed=_since(case, seen), status=409)
         form.refuse(error.problems)
-        return page(access.load(session, who, reference, Permission.DESK), form, status=error.status)
+        return page(case, form, status=error.status)
     flash(_("Your decision on %(reference)s is recorded.", reference=case.reference))
     if "next" in request.form:
         return _open_next()
@@ -232,11 +236,6 @@ def _open_next() -> ResponseReturnValue:
     if found is None:
         return redirect(url_for("desk.desk"), 303)
     return redirect(url_for("desk.review", reference=found.reference), 303)
-
-
-def _stale(case: Case, form: DecisionForm, seen: int) -> ResponseReturnValue:
-    # Every transition adds one event and one to the version, which began at 1.
-    return page(case, form, changed=Changed(_events(case)[max(seen - 1, 0) :]), status=409)
 
 
 @blueprint.post("/desk/<reference>/take")
