@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.cases import access
+from app.cases import access, registry
 from app.cases.models import Case
 from app.cases.registry import DocumentRequirement, JsonObject, ServiceDefinition, Step, StepContext, StepForm
 from app.cases.workflow import State
@@ -65,7 +65,7 @@ def save(session: Session, case: Case, step: Step, filled: StepForm, *, complete
     """Keep what was typed, right or wrong. Raises NotAllowed when the case is no longer the applicant's to edit."""
     locked = access.lock(session, case.id)
     if not editable(locked):
-        raise NotAllowed(_("This application has already been sent. You can change it only if you are asked to."))
+        raise NotAllowed(registry.service(locked.service).workflow.words.already_sent)
     kept: dict[str, Any] = dict(locked.draft.get(step.key, {}))
     kept.update(raw=filled.raw(), clean=filled.clean(), complete=complete)
     locked.draft = {**locked.draft, step.key: kept}

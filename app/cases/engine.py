@@ -13,12 +13,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit import entries
-from app.cases import access, deadlines, messages, numbering, registry
+from app.cases import access, deadlines, four_eyes, messages, numbering, registry
 from app.cases.guards import GUARDS, SHOWN
 from app.cases.models import Case, CaseEvent, Note, Submission
+from app.cases.rows import Rows
 from app.cases.steps import STEPS, open_requests
 from app.cases.work import AskedField, Payload, Work
-from app.cases.workflow import Action, State, Transition
+from app.cases.workflow import JUDGING, Action, State, Transition
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, Problem, Stale
 from app.core.i18n import format_number
@@ -47,12 +48,12 @@ def start(
         return existing
     if definition.needs_business and actor.business_id is None:
         raise Invalid(Problem(_("Register your business first, or choose the business you act for."), None, "business"))
-    now = clock.now()
+    now, year = clock.now(), clock.today(pack.zone).year
     try:
         with session.begin_nested():  # a refused double gives its number back
-            number = numbering.next_number(session, definition.reference_prefix, now.year)
+            number = numbering.next_number(session, definition.reference_prefix, year)
             case = Case(
-                reference=numbering.reference(definition.reference_prefix, now.year, number),
+                reference=numbering.reference(definition.reference_prefix, year, number),
                 service=service,
                 applicant_id=actor.user_id,
                 business_id=actor.business_id if definition.needs_business else None,
@@ -69,10 +70,9 @@ def start(
         if found is None:
             raise
         return found
-    case.search = case.reference
     filled = definition.prefill(session, pack, case, case.arguments)
     case.draft = {step: {"prefill": answers, "complete": False} for step, answers in filled.items()}
-    case.title = definition.case_title(pack, filled)
+    case.entitle(definition.case_title(pack, filled))
     entries.record(
         session, actor, "case.started", subject=f"case:{case.id}", reference=case.reference, case_id=case.id,
         business_id=case.business_id, detail={"service": service},
@@ -104,6 +104,8 @@ def perform(
     if len(work.reason) > LONGEST_REASON:
         message = _("Use %(limit)s characters or fewer.", limit=format_number(LONGEST_REASON))
         raise Invalid(Problem(message, "reason", "too_long"))
+    if action in JUDGING:
+        four_eyes.check_not_sender(actor, work.submission)
     for guard in work.transition.guards:
         GUARDS[guard](work)
     refusal = work.transition.unless(work.context()) if work.transition.unless else None
@@ -134,29 +136,44 @@ def _prepare(
         raise Stale
     transition = definition.workflow.find(action, State(case.state))
     if transition is None:
-        raise Stale(_("This can no longer be done: the case is now “%(state)s”.", state=str(
-            definition.workflow.title(State(case.state)))))  # fmt: skip
+        titled = definition.workflow.official_title if actor.official else definition.workflow.title
+        raise Stale(_("This can no longer be done: the case is now “%(state)s”.", state=str(titled(State(case.state)))))
     if transition.permission is None:
         if actor.kind != "system":
             raise NotAllowed
     elif not access.may(actor, case, transition.permission):
         raise NotAllowed
-    submission = session.get(Submission, case.current_submission_id) if case.current_submission_id else None
+    submission = _submission(session, case)
     return Work(session, load.current(), definition, case, actor, transition, reason, payload or Payload(), submission)
 
 
-def available(session: Session, case: Case, actor: Actor) -> list[Transition]:
-    """The transitions this person could perform now, for buttons; ``perform`` checks everything again."""
+def _submission(session: Session, case: Case) -> Submission | None:
+    return session.get(Submission, case.current_submission_id) if case.current_submission_id else None
+
+
+def available(session: Session, case: Case, actor: Actor, rows: Rows | None = None) -> list[Transition]:
+    """The transitions this person could perform now, for buttons; ``perform`` checks everything again.
+
+    ``rows`` are the case's, where the caller has read them.
+    """
     definition = registry.service(case.service)
+    allowed = [
+        transition
+        for transition in definition.workflow.available(State(case.state))
+        if transition.permission is not None and access.may(actor, case, transition.permission)
+    ]
+    if not allowed:
+        return []
+    submission = rows.submission if rows is not None else _submission(session, case)
+    work = Work(session, load.current(), definition, case, actor, allowed[0], "x", Payload(), submission)
+    if rows is not None:
+        work.recommendation, work.charge = rows.recommendation, rows.charge
     found = []
-    for transition in definition.workflow.available(State(case.state)):
-        if transition.permission is None or not access.may(actor, case, transition.permission):
-            continue
-        work = Work(
-            session, load.current(), definition, case, actor, transition, "x", Payload(),
-            session.get(Submission, case.current_submission_id) if case.current_submission_id else None,
-        )  # fmt: skip
+    for transition in allowed:
+        work.transition = transition
         try:
+            if transition.action in JUDGING:
+                four_eyes.check_not_sender(actor, work.submission)
             for guard in transition.guards:
                 if guard in SHOWN:
                     GUARDS[guard](work)
@@ -226,7 +243,10 @@ def add_note(session: Session, case: Case, actor: Actor, body: str) -> Note:
         raise Invalid(Problem(_("Write the note."), "body", "required"))
     note = Note(case_id=case.id, author_id=actor.user_id, body=body.strip(), written_at=clock.now())
     session.add(note)
-    entries.record(session, actor, "case.noted", subject=f"case:{case.id}", reference=case.reference, case_id=case.id)
+    entries.record(
+        session, actor, "case.noted", subject=f"case:{case.id}", reference=case.reference, case_id=case.id,
+        business_id=case.business_id,
+    )  # fmt: skip
     session.flush()
     return note
 

@@ -24,12 +24,16 @@ def void(session: Session, case: Case) -> None:
         session.flush()
 
 
-def check_two_people(actor: Actor, recommendation: Recommendation | None, submission: Submission | None) -> None:
-    """Raise NotAllowed unless ``actor`` is neither who recommended nor who applied."""
+def check_two_people(actor: Actor, recommendation: Recommendation | None) -> None:
+    """Raise NotAllowed for who recommended, and Stale when nobody's recommendation stands."""
     if recommendation is None:
         raise Stale(_l("There is no recommendation to decide on any more."))
     if actor.user_id is None or actor.user_id == recommendation.recommended_by:
         raise NotAllowed(_l("You made the recommendation, so another person must decide."), code="four_eyes")
+
+
+def check_not_sender(actor: Actor, submission: Submission | None) -> None:
+    """Raise NotAllowed for who sent it: they may have become an official, and left the business, since."""
     if submission is not None and actor.user_id == submission.submitted_by:
         raise NotAllowed(_l("You sent this application, so you cannot decide on it."), code="four_eyes")
 

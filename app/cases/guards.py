@@ -8,7 +8,6 @@ from app.cases.work import Work
 from app.cases.workflow import Action, Guard, State
 from app.core.errors import Invalid, NotAllowed, Problem, Stale
 from app.core.i18n import gettext as _
-from app.fees import charges
 from app.identity.actor import Role
 
 
@@ -34,8 +33,7 @@ def _declared(work: Work) -> None:
 
 
 def _paid(work: Work) -> None:
-    charge = charges.for_case(work.session, work.case.id)
-    if charge is not None and not charge.settled:
+    if work.charge is not None and not work.charge.settled:
         raise NotAllowed(_("The fee has not been paid yet."), code="unpaid")
 
 
@@ -52,15 +50,14 @@ def _assigned(work: Work) -> None:
 
 
 def _two_people(work: Work) -> None:
-    four_eyes.check_two_people(work.actor, four_eyes.standing(work.session, work.case), work.submission)
+    four_eyes.check_two_people(work.actor, work.recommendation)
 
 
 def _same_submission(work: Work) -> None:
-    recommendation = four_eyes.standing(work.session, work.case)
-    if recommendation is None:
+    if work.recommendation is None:
         raise Stale
     outcome = Outcome.APPROVE if work.transition.target is State.APPROVED else Outcome.REFUSE
-    four_eyes.check_same_submission(recommendation, work.submission, outcome.value)
+    four_eyes.check_same_submission(work.recommendation, work.submission, outcome.value)
 
 
 GUARDS: dict[Guard, Callable[[Work], None]] = {

@@ -1,16 +1,19 @@
-"""What the applicant is told when their case moves. Rows of the same transaction; a job sends them."""
+"""What the applicant's side is told when a case moves. Rows of the same transaction; a job sends them."""
 
 from sqlalchemy.orm import Session
 
 from app import notifications
-from app.cases.models import Case
+from app.cases.models import Case, Submission
 from app.cases.registry import ServiceDefinition
 from app.cases.workflow import Action, State
+from app.identity import memberships
+from app.identity.actor import MembershipRole
 
 _TEMPLATES: dict[Action, str] = {
     Action.ASK: "information_requested",
     Action.APPROVE: "case_approved",
     Action.REFUSE: "case_refused",
+    Action.CANCEL: "case_cancelled",
 }
 
 
@@ -22,18 +25,30 @@ def tell(
         template = "case_submitted"
     if template is None:
         return
-    notifications.send(
-        session,
-        user_id=case.applicant_id,
-        template=template,
-        values={
-            "reference": case.reference,
-            "title": case.title,
-            "service": definition.noun,
-            "reason": reason,
-            "deadline": case.due_at,
-            "awaiting_payment": state is State.AWAITING_PAYMENT,
-            "path": f"/cases/{case.reference}",
-        },
-        case_id=case.id,
-    )
+    for user_id in readers(session, case):
+        notifications.send(
+            session,
+            user_id=user_id,
+            template=template,
+            values={
+                "reference": case.reference,
+                "title": case.title,
+                "service": definition.noun,
+                "reason": reason,
+                "deadline": case.due_at,
+                "awaiting_payment": state is State.AWAITING_PAYMENT,
+                "path": f"/cases/{case.reference}",
+            },
+            case_id=case.id,
+        )
+
+
+def readers(session: Session, case: Case) -> list[int]:
+    """Users: who began the case and who sent it last, while they act for its business; else those who answer for it."""
+    if case.business_id is None:
+        return [case.applicant_id]
+    submission = session.get(Submission, case.current_submission_id) if case.current_submission_id else None
+    members = memberships.members_of(session, case.business_id)
+    theirs = {case.applicant_id, submission.submitted_by if submission else None}
+    at_work = [member.user_id for member in members if member.user_id in theirs]
+    return at_work or [member.user_id for member in members if member.role is not MembershipRole.AGENT]

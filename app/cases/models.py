@@ -69,6 +69,11 @@ class Case(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
+    def entitle(self, title: str) -> None:
+        """Say what the case is about; it is found by these words and by its reference."""
+        self.title = title
+        self.search = f"{self.reference} {title}".upper()
+
 
 class Submission(Base):
     """The immutable snapshot of what the applicant sent; ``sha256`` is over its canonical JSON."""
@@ -161,7 +166,7 @@ class Decision(Base):
     """The decision of a case, one for each case.
 
     Four eyes stands here in the schema: the composite keys make ``recommended_by``, ``submitted_by`` and the
-    submission's hash those of the rows they point to, and the checks keep the three people apart.
+    submission's hash those of the rows they point to, and the checks keep who decides apart from the other two.
     ``four_eyes`` is false only for a workflow that lets one official decide (a green-lane release).
     """
 
@@ -194,6 +199,9 @@ class Decision(Base):
         ),
         CheckConstraint("recommended_by IS NULL OR recommended_by <> decided_by", name="two_people"),
         CheckConstraint("submitted_by <> decided_by", name="not_the_applicant"),
+        CheckConstraint(
+            "recommended_by IS NULL OR recommended_by <> submitted_by", name="not_recommended_by_applicant"
+        ),
         Index(
             "ix_decisions_recommendation",
             "recommendation_id",

@@ -36,16 +36,14 @@ def _submit(work: Work) -> State | None:
     )
     work.case.current_submission_id = work.submission.id
     answers = work.evaluation.answers
-    work.case.agency = work.definition.agency(work.pack, answers)
-    work.case.title = work.definition.case_title(work.pack, answers)
-    work.case.search = f"{work.case.reference} {work.case.title}".upper()
+    before, work.case.agency = work.case.agency, work.definition.agency(work.pack, answers)
+    work.case.entitle(work.definition.case_title(work.pack, answers))
     if not first:
         _answer_requests(work)
         four_eyes.void(work.session, work.case)
-        if _holder_remains(work):
-            return None
-        work.case.assigned_to = None
-        return State.SUBMITTED
+        if work.case.agency != before:
+            work.case.clock_days_left = None  # the promise of the agency that gets it now, not what another left over
+        return _to_holder(work)
     work.case.submitted_at = clock.now()
     charge = charges.assess(
         work.session,
@@ -63,21 +61,21 @@ def _submit(work: Work) -> State | None:
     return State.AWAITING_PAYMENT
 
 
-def _holder_remains(work: Work) -> bool:
-    """Whether who asked can go on: an answer may move the case to another agency, and people leave."""
-    return (
-        work.session.scalar(
-            select(User.id)
-            .join(AgencyMember, AgencyMember.user_id == User.id)
-            .where(
-                User.id == work.case.assigned_to,
-                User.disabled_at.is_(None),
-                User.role.in_([Role.CLERK.value, Role.SUPERVISOR.value]),
-                AgencyMember.agency == work.case.agency,
-            )
+def _to_holder(work: Work) -> State | None:
+    """Back to who has the case, or into the queue when they cannot go on: an answer may move it to another agency,
+    and people leave."""
+    holder = work.session.scalar(
+        select(User.id)
+        .join(AgencyMember, AgencyMember.user_id == User.id)
+        .where(
+            User.id == work.case.assigned_to,
+            User.disabled_at.is_(None),
+            User.role.in_([Role.CLERK.value, Role.SUPERVISOR.value]),
+            AgencyMember.agency == work.case.agency,
         )
-        is not None
     )
+    work.case.assigned_to = holder
+    return State.SUBMITTED if holder is None else None
 
 
 def _answer_requests(work: Work) -> None:
@@ -130,17 +128,17 @@ def _recommend(work: Work) -> None:
     )
 
 
-def _send_back(work: Work) -> None:
-    recommendation = four_eyes.standing(work.session, work.case)
-    if recommendation is not None:
-        work.case.assigned_to = recommendation.recommended_by
-        recommendation.voided_at = clock.now()
+def _send_back(work: Work) -> State | None:
+    if work.recommendation is not None:
+        work.case.assigned_to = work.recommendation.recommended_by
+        work.recommendation.voided_at = clock.now()
+    return _to_holder(work)
 
 
 def _decide(work: Work) -> None:
     assert work.submission is not None
     two = Guard.FOUR_EYES in work.transition.guards
-    recommendation = four_eyes.standing(work.session, work.case) if two else None
+    recommendation = work.recommendation if two else None
     work.case.decided_at = clock.now()
     work.session.add(
         Decision(
@@ -163,9 +161,8 @@ def _decide(work: Work) -> None:
 
 def _give_up(work: Work) -> None:
     four_eyes.void(work.session, work.case)
-    charge = charges.for_case(work.session, work.case.id)
-    if charge is not None and not charge.settled:
-        charges.cancel(work.session, charge)
+    if work.charge is not None and not work.charge.settled:
+        charges.cancel(work.session, work.charge)
 
 
 STEPS: dict[Action, Callable[[Work], State | None]] = {

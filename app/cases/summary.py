@@ -27,10 +27,18 @@ class Section:
 
 
 def sections(
-    session: Session, definition: ServiceDefinition, pack: Pack, case: Case, answers: JsonObject
+    session: Session,
+    definition: ServiceDefinition,
+    pack: Pack,
+    case: Case,
+    answers: JsonObject,
+    *,
+    facts: JsonObject | None = None,
 ) -> list[Section]:
-    """The answers of every step, in the reader's language and form."""
-    context = StepContext(pack=pack, answers=answers, facts=definition.facts(session, pack, case))
+    """The answers of every step, in the reader's language and form. ``facts``: the case's, where they are at hand."""
+    if facts is None:
+        facts = definition.facts(session, pack, case)
+    context = StepContext(pack=pack, answers=answers, facts=facts)
     found = []
     for step in definition.steps:
         if step.key not in answers or not step.applies(context):
@@ -49,12 +57,22 @@ class Difference:
     after: str
 
 
-def differences(
-    session: Session, definition: ServiceDefinition, pack: Pack, case: Case, old: Submission, new: Submission
-) -> list[Difference]:
+@dataclass(frozen=True)
+class Sent:
+    """A submission, and its answers as people read them."""
+
+    submission: Submission
+    sections: list[Section]
+
+
+def differences(definition: ServiceDefinition, pack: Pack, old: Sent, new: Sent) -> list[Difference]:
     """Every answer and document that differs, in the order of the pages."""
-    before = _flat(sections(session, definition, pack, case, old.data), old)
-    after = _flat(sections(session, definition, pack, case, new.data), new)
+    titles = {
+        requirement.code: str(requirement.title)
+        for sent in (old, new)
+        for requirement in definition.documents(pack, sent.submission.data)
+    }
+    before, after = _flat(old, titles), _flat(new, titles)
     paths = list(after) + [path for path in before if path not in after]
     return [
         Difference(
@@ -68,9 +86,10 @@ def differences(
     ]
 
 
-def _flat(found: list[Section], submission: Submission) -> dict[str, Row]:
-    rows = {row.path: row for section in found for row in section.rows}
-    for document in submission.documents:
+def _flat(sent: Sent, titles: dict[str, str]) -> dict[str, Row]:
+    """``titles`` are of the documents; one that the rules no longer know keeps its code."""
+    rows = {row.path: row for section in sent.sections for row in section.rows}
+    for document in sent.submission.documents:
         path = f"documents.{document['code']}.{document['sha256'][:8]}"
-        rows[path] = Row(path, document["code"], document["filename"])
+        rows[path] = Row(path, titles.get(document["code"], document["code"]), document["filename"])
     return rows

@@ -30,9 +30,9 @@ register("case.chosen", _l("Case chosen out of turn"))
 
 
 def happened(workflow: Workflow, event: CaseEvent) -> Text:
-    """What an event of the history says: an approval in the service's own words ("Licence issued")."""
+    """What an event of the history says: sending and approval in the service's own words ("Licence issued")."""
     if event.action == Action.APPROVE:
         return workflow.title(State(event.to_state))
-    if event.action == Action.SUBMIT and event.from_state == State.RETURNED:
-        return _("Answer sent")
+    if event.action == Action.SUBMIT:
+        return _("Answer sent") if event.from_state == State.RETURNED else workflow.words.sent
     return title(f"case.{event.action}")

@@ -34,13 +34,16 @@ class Action(StrEnum):
     APPROVE = "approve"
     REFUSE = "refuse"
     WITHDRAW = "withdraw"
-    CANCEL = "cancel"  # after approval: a released declaration, for instance
+    CANCEL = "cancel"  # by the agency after approval: a released declaration, for instance
 
 
 TERMINAL = frozenset({State.APPROVED, State.REFUSED, State.WITHDRAWN, State.CANCELLED})
 WITH_APPLICANT = frozenset({State.DRAFT, State.AWAITING_PAYMENT, State.RETURNED})
 OPEN = frozenset({State.SUBMITTED, State.IN_REVIEW, State.RETURNED, State.RECOMMENDED})
 ON_DESK = frozenset({State.SUBMITTED, State.IN_REVIEW, State.RECOMMENDED})
+
+# Never done by who sent the case.
+JUDGING = frozenset({Action.RECOMMEND, Action.SEND_BACK, Action.APPROVE, Action.REFUSE, Action.CANCEL})
 
 STATE_TITLES: dict[State, Text] = {
     State.DRAFT: _l("Draft"),
@@ -87,7 +90,7 @@ class Guard(StrEnum):
     PAID = "paid"
     REASON = "reason"
     ASSIGNED = "assigned"  # the case is this official's
-    FOUR_EYES = "four_eyes"  # the decider is not who recommended, nor who submitted
+    FOUR_EYES = "four_eyes"  # the decider is not who recommended
     SAME_SUBMISSION = "same_submission"  # what was recommended is what is decided
 
 
@@ -104,11 +107,31 @@ class Transition:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a service calls what its applicants send: whole phrases, since languages bend the noun."""
+
+    sent: Text
+    already_sent: Text
+    follow: Text
+    withdraw: Text
+    undo: Text | None = None  # how to have what was approved taken back
+
+
+APPLICATION = Words(
+    sent=_l("Application sent"),
+    already_sent=_l("This application has already been sent. You can change it only if you are asked to."),
+    follow=_l("Follow this application"),
+    withdraw=_l("Withdraw this application"),
+)
+
+
+@dataclass(frozen=True)
 class Workflow:
     """The transitions of one service. ``find`` is total: None means "not now"."""
 
     transitions: tuple[Transition, ...]
     state_titles: dict[State, Text] = field(default_factory=dict)
+    words: Words = APPLICATION
 
     def find(self, action: Action, state: State) -> Transition | None:
         return next((t for t in self.transitions if t.action is action and state in t.sources), None)
@@ -135,7 +158,9 @@ def _t(
     return Transition(action, frozenset(sources), target, permission, title, guards, clock)
 
 
-def standard_workflow(*, extra: Iterable[Transition] = (), state_titles: dict[State, Text] | None = None) -> Workflow:
+def standard_workflow(
+    *, extra: Iterable[Transition] = (), state_titles: dict[State, Text] | None = None, words: Words = APPLICATION
+) -> Workflow:
     """The reviewed, four-eyes workflow most services share; ``extra`` transitions are looked at first."""
     desk = (State.SUBMITTED, State.IN_REVIEW)
     return Workflow(
@@ -242,4 +267,5 @@ def standard_workflow(*, extra: Iterable[Transition] = (), state_titles: dict[St
             ),
         ),
         state_titles or {},
+        words,
     )

@@ -167,13 +167,12 @@ def test_a_posted_field_with_a_zero_sign_changes_nothing(
     client: FlaskClient, session: Session, sign_in: SignIn, owner: User
 ) -> None:
     sign_in(owner)
-    case = _started(client, "registration")
-    answer = post(client, f"{case}/withdraw", {"version": "1", "reason": f"because{ZERO}"})
+    answer = post(client, "/start/registration", {"key": f"once{ZERO}"})
     assert answer.status_code == 400
     assert "could not read" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
     session.expire_all()
-    assert session.scalars(select(Case)).one().state == "draft"
+    assert session.scalars(select(Case)).all() == []
 
 
 def test_a_listing_is_not_changed_by_a_page_that_names_no_version(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from io import BytesIO
 
 from flask import abort, flash, redirect, render_template, request, url_for
@@ -10,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.cases import access, drafts, engine, registry, steps, summary
+from app.cases import access, drafts, engine, fee_check, registry, steps, summary
 from app.cases.models import Case
 from app.cases.registry import ServiceDefinition, Step, StepContext
 from app.cases.work import Payload
@@ -19,6 +20,7 @@ from app.core import db
 from app.core.errors import DomainError, Invalid, NotFound, Problem, Stale
 from app.core.i18n import gettext as _
 from app.core.identifiers import token
+from app.core.money import Money
 from app.documents import uploads
 from app.documents.models import Upload
 from app.identity import limits
@@ -33,6 +35,7 @@ ARGUMENTS = (
     "hs", "description", "destination", "route", "kind", "quantity", "unit", "value", "currency", "permit_line",
 )  # fmt: skip
 
+JUST_SENT = frozenset({State.AWAITING_PAYMENT, State.SUBMITTED, State.IN_REVIEW})
 _KEY = re.compile(r"[A-Za-z0-9_-]{16,64}")
 
 
@@ -58,11 +61,13 @@ def start(service: str) -> ResponseReturnValue:
 
 
 def open_draft(reference: str) -> tuple[Case, ServiceDefinition, StepContext]:
-    """A case of the actor's that they may change now.
+    """A case of the actor's that they may change now; while a change is under way, nobody else's window changes it.
 
     Once it is sent, an old page, the back button or a second click leads to where the case stands.
     """
     case = access.load(db.session(), actor(), reference, Permission.CASE_EDIT_OWN)
+    if request.method == "POST":
+        case = access.lock(db.session(), case.id)
     definition = registry.service(case.service)
     if not drafts.editable(case):
         abort(_already_sent(case))
@@ -71,9 +76,9 @@ def open_draft(reference: str) -> tuple[Case, ServiceDefinition, StepContext]:
 
 def _already_sent(case: Case) -> Response:
     sending = request.method == "POST" and request.endpoint == "applicant.check"
-    if sending and State(case.state) in {State.AWAITING_PAYMENT, State.SUBMITTED, State.IN_REVIEW}:
+    if sending and State(case.state) in JUST_SENT:
         return redirect(url_for("applicant.sent", reference=case.reference), 303)
-    flash(_("This application has already been sent. You can change it only if you are asked to."), "warn")
+    flash(str(registry.service(case.service).workflow.words.already_sent), "warn")
     return redirect(url_for("applicant.case", reference=case.reference), 303)
 
 
@@ -154,8 +159,7 @@ def step(reference: str, key: str) -> ResponseReturnValue:
 
 def _retitle(case: Case, definition: ServiceDefinition) -> None:
     answers = {key: kept.get("clean") or kept.get("prefill") or {} for key, kept in case.draft.items()}
-    case.title = definition.case_title(load.current(), answers)
-    case.search = f"{case.reference} {case.title}".upper()
+    case.entitle(definition.case_title(load.current(), answers))
 
 
 def _after(case: Case, definition: ServiceDefinition, page: Step, typed: MultiDict[str, str]) -> str:
@@ -257,19 +261,19 @@ def check(reference: str) -> ResponseReturnValue:
                 payload=Payload(declared="declared" in request.form),
             )  # fmt: skip
         except Invalid as error:
-            session.rollback()
             problems = error.problems
-        except Stale:  # the first of two clicks was quicker
-            session.rollback()
-            session.refresh(case)
-            if drafts.editable(case):
-                raise
-            return _already_sent(case)
+        except Stale:  # sent from another window, and given back to be changed
+            problems = (
+                Problem(_("The agency has asked you something since you opened this page. Read it first."), None),
+            )
         else:
             session.commit()
             return redirect(url_for("applicant.sent", reference=case.reference), 303)
+        session.rollback()
+        case, definition, context = open_draft(reference)  # what is shown is what is there now
     answers = dict(context.answers)
     needed = definition.documents(pack, answers)
+    returned = State(case.state) is State.RETURNED
     return (
         render_template(
             "web/applicant/check.html",
@@ -278,14 +282,47 @@ def check(reference: str) -> ResponseReturnValue:
             sections=summary.sections(session, definition, pack, case, answers),
             needed=needed,
             uploads=uploads.for_case(session, case.id),
-            fees=definition.fee(pack, answers),
+            cost=_cost(case, definition, context) if not returned else None,
+            dearer=_dearer(case, definition) if returned else None,
             problems=[(problem, _where(case, problem)) for problem in problems],
             shown=_shown(case),
             declared="declared" in request.form,
-            returned=State(case.state) is State.RETURNED,
+            returned=returned,
         ),
         422 if problems else 200,
     )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What sending costs; ``fee`` is None while the answers do not yet tell how much."""
+
+    free: bool
+    fee: Money | None = None
+
+
+def _cost(case: Case, definition: ServiceDefinition, context: StepContext) -> Cost:
+    pack = load.current()
+    sendable = drafts.evaluate(db.session(), definition, pack, case)
+    try:
+        if not sendable.problems:
+            fee = fee_check.price(pack, case, sendable.answers)
+            return Cost(fee is None, fee)
+    except Invalid:  # there is no rate: sending will say so
+        pass
+    return Cost(not definition.fee(pack, dict(context.answers)))
+
+
+def _dearer(case: Case, definition: ServiceDefinition) -> fee_check.Dearer | None:
+    """Whether what would be sent now costs more than was paid."""
+    pack = load.current()
+    sendable = drafts.evaluate(db.session(), definition, pack, case)
+    if sendable.problems:
+        return None
+    try:
+        return fee_check.dearer(db.session(), pack, case, sendable.answers)
+    except Invalid:
+        return None
 
 
 def _shown(case: Case) -> str:

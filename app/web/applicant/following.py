@@ -6,17 +6,18 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app.cases import access, deadlines, drafts, engine, registry, summary, verbs
+from app.cases import access, deadlines, drafts, engine, messages, registry, summary, verbs
 from app.cases.models import Case, CaseEvent, Submission
 from app.cases.workflow import STATE_KINDS, Action, State
 from app.core import db
+from app.core.errors import Problem, Stale
 from app.core.i18n import gettext as _
 from app.documents import records
 from app.fees import charges
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.web.applicant import blueprint
-from app.web.applicant.application import task_list
+from app.web.applicant.application import JUST_SENT, task_list
 from app.web.guards import actor, requires
 
 # What an applicant is shown of the history; taking and releasing are the agency's own housekeeping.
@@ -68,16 +69,17 @@ def case(reference: str) -> ResponseReturnValue:
         records=sorted(
             records.for_case(session, found.id), key=lambda record: record.kind not in definition.record_kinds
         ),
-        actions={transition.action.value for transition in engine.available(session, found, who)},
+        actions={transition.action.value: transition.title for transition in engine.available(session, found, who)},
     )
 
 
 @blueprint.get("/cases/<reference>/sent")
 @requires(Permission.CASE_VIEW_OWN)
 def sent(reference: str) -> ResponseReturnValue:
-    session = db.session()
-    found = access.load(session, actor(), reference, Permission.CASE_VIEW_OWN)
-    if found.current_submission_id is None:
+    """What was just sent and what comes next; once the case has moved on, its own page says where it stands."""
+    session, who = db.session(), actor()
+    found = access.load(session, who, reference, Permission.CASE_VIEW_OWN)
+    if State(found.state) not in JUST_SENT or found.current_submission_id is None:
         return redirect(url_for("applicant.case", reference=found.reference), 303)
     pack = load.current()
     definition = registry.service(found.service)
@@ -86,6 +88,7 @@ def sent(reference: str) -> ResponseReturnValue:
         "web/applicant/sent.html",
         case=found,
         again=submission.number > 1,
+        mailed=who.user_id in messages.readers(session, found),
         sent_at=submission.submitted_at,
         service=definition,
         charge=charges.for_case(session, found.id),
@@ -98,19 +101,26 @@ def sent(reference: str) -> ResponseReturnValue:
 @blueprint.route("/cases/<reference>/withdraw", methods=["GET", "POST"])
 @requires(Permission.CASE_EDIT_OWN)
 def withdraw(reference: str) -> ResponseReturnValue:
-    """Ask once more, then withdraw; a service that allows it cancels an approved case in the same way."""
+    """Ask once more, then withdraw."""
     session, who = db.session(), actor()
     found = access.load(session, who, reference, Permission.CASE_EDIT_OWN)
-    definition = registry.service(found.service)
-    action = Action.CANCEL if State(found.state) is State.APPROVED else Action.WITHDRAW
-    if definition.workflow.find(action, State(found.state)) is None:
+    workflow = registry.service(found.service).workflow
+    problems: tuple[Problem, ...] = ()
+    if request.method == "POST" and workflow.find(Action.WITHDRAW, State(found.state)) is not None:
+        done = _("The draft was discarded.") if found.state == State.DRAFT else _("The case was withdrawn.")
+        try:
+            engine.perform(
+                session, found, Action.WITHDRAW, who, version=request.form.get("version", default=0, type=int)
+            )
+        except Stale as error:
+            problems = error.problems
+            session.rollback()
+        else:
+            session.commit()
+            flash(done)
+            return redirect(url_for("applicant.case", reference=found.reference), 303)
+    if workflow.find(Action.WITHDRAW, State(found.state)) is None:
+        if request.method == "POST":
+            flash(_("Nothing was done: the case is now “%(state)s”.", state=str(workflow.title(State(found.state)))))
         return redirect(url_for("applicant.case", reference=found.reference), 303)
-    if request.method == "POST":
-        reason = request.form.get("reason", "").strip()
-        engine.perform(
-            session, found, action, who, version=request.form.get("version", default=0, type=int), reason=reason
-        )
-        session.commit()
-        flash(_("The case was withdrawn.") if action is Action.WITHDRAW else _("The case was cancelled."))
-        return redirect(url_for("applicant.case", reference=found.reference), 303)
-    return render_template("web/applicant/withdraw.html", case=found, service=definition, action=action.value)
+    return render_template("web/applicant/withdraw.html", case=found, problems=problems), 409 if problems else 200

@@ -7,9 +7,9 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.businesses import lookup as businesses
-from app.cases import deadlines, registry, worklist
+from app.cases import deadlines, own, registry, worklist
 from app.cases.models import Case
-from app.cases.workflow import OPEN, STATE_KINDS, State
+from app.cases.workflow import STATE_KINDS, State
 from app.core import clock, db
 from app.core.i18n import Text
 from app.identity.policy import Permission
@@ -25,8 +25,6 @@ from app.web.paging import cursor, read_cursor
 
 @dataclass(frozen=True)
 class CaseCard:
-    """A case in a list. ``next_step`` is where its one main link leads."""
-
     case: Case
     noun: Text
     state: Text
@@ -70,16 +68,14 @@ def permit_rows(business_id: int) -> list[PermitRow]:
 def page() -> ResponseReturnValue:
     """What an entrepreneur needs now: cases that wait for them, cases under way, permits held, what to start."""
     session, who = db.session(), actor()
-    recent = worklist.own_cases(session, who).cases
-    waiting = [case for case in recent if State(case.state) in {State.DRAFT, State.RETURNED, State.AWAITING_PAYMENT}]
-    under_way = [case for case in recent if State(case.state) in OPEN and State(case.state) is not State.RETURNED]
+    cases_now = own.at_hand(session, who)
     business = businesses.get(session, who.business_id) if who.business_id else None
     held = permit_rows(business.id) if business else []
     return render_template(
         "web/applicant/home.html",
         business=business,
-        waiting=cards(waiting[:8]),
-        under_way=cards(under_way[:8]),
+        waiting=cards(cases_now.waiting),
+        under_way=cards(cases_now.under_way),
         permits=held,
         services=[definition for definition in registry.services() if business or not definition.needs_business],
     )
