@@ -10,15 +10,14 @@ from app.core import clock
 from app.core.errors import Invalid, NotFound, Problem
 from app.core.i18n import lazy_gettext as _l
 from app.core.money import Money
-from app.fees import counters, ledger, tariff
-from app.fees.models import Charge, ChargeLine, ChargeState
+from app.fees import counters, hooks, ledger, tariff
+from app.fees.models import Charge, ChargeLine, ChargeState, Payment, PaymentState
 from app.identity.actor import Actor
 from app.identity.policy import Permission, Subject, allows
 from app.jurisdictions import load, lookup
 from app.jurisdictions.model import FeeRule, Pack
 
 SERIES = "BILL"
-DAYS_TO_PAY = 30
 
 
 def assess(
@@ -91,7 +90,7 @@ def _issue(session: Session, charge: Charge, pack: Pack) -> Charge:
     today = clock.today(pack.zone)
     charge.reference = counters.reference(SERIES, today.year, counters.next_number(session, SERIES, today.year))
     charge.created_at = now
-    charge.expires_at = datetime.combine(today + timedelta(days=DAYS_TO_PAY), time(23, 59), pack.zone)
+    charge.expires_at = datetime.combine(today + timedelta(days=pack.bills.days_to_pay), time(23, 59), pack.zone)
     session.add(charge)
     session.flush()
     ledger.assessed(session, charge)
@@ -143,6 +142,12 @@ def lock(session: Session, charge_id: int) -> Charge:
     return session.execute(statement, execution_options={"populate_existing": True}).scalar_one()
 
 
+def lock_with_case(session: Session, charge: Charge) -> Charge:
+    """As ``lock``, for who does not hold the charge's case yet: that is locked first, as the case engine does."""
+    hooks.locking(session, charge)
+    return lock(session, charge.id)
+
+
 def cancel(session: Session, charge: Charge) -> None:
     """Take an unpaid bill back (a withdrawn case, a changed tariff); nothing happens to any other.
 
@@ -157,15 +162,23 @@ def cancel(session: Session, charge: Charge) -> None:
 
 
 def renew(session: Session, charge: Charge) -> Charge:
-    """A new bill with the same lines in place of one whose days have run out.
+    """A new bill with the same lines in place of one whose days have run out; asked again, the same new one.
 
-    Raises Invalid for a bill that is still open or was settled.
+    Raises Invalid for a bill that is still open or was settled, and while an attempt to pay it is on its way.
     """
-    current = lock(session, charge.id)
+    current = lock_with_case(session, charge)
+    renewed = successor(session, current)
+    if renewed is not None:
+        return renewed
     if not current.expired:
         raise Invalid(Problem(_l("This bill does not need to be renewed."), None, "not_expired"))
+    under_way = select(Payment.id).where(Payment.charge_id == current.id, Payment.state == PaymentState.PENDING.value)
+    if session.scalar(under_way) is not None:
+        raise Invalid(
+            Problem(_l("A payment of this bill is on its way. Wait a few minutes, then look again."), None, "under_way")
+        )
     cancel(session, current)
-    successor = Charge(
+    renewed = Charge(
         case_id=current.case_id,
         business_id=current.business_id,
         payer_id=current.payer_id,
@@ -185,4 +198,12 @@ def renew(session: Session, charge: Charge) -> Charge:
             for line in current.lines
         ],
     )
-    return _issue(session, successor, load.current())
+    return _issue(session, renewed, load.current())
+
+
+def successor(session: Session, charge: Charge) -> Charge | None:
+    """The bill that took the place of a cancelled one of a case, if any."""
+    if charge.case_id is None or charge.state != ChargeState.CANCELLED:
+        return None
+    standing = for_case(session, charge.case_id)
+    return standing if standing is not None and standing.id > charge.id else None

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core.i18n import gettext as _
 from app.core.i18n import use_locale
 from app.fees import hooks, phones, reasons, receipts
-from app.fees.models import Charge, Payment, Receipt
+from app.fees.models import Charge, ChargeState, Payment, Receipt
 from app.identity import people
 from app.identity.actor import SYSTEM, Actor
 from app.jurisdictions import load
@@ -100,7 +100,8 @@ class Effects:
 
     def unpaid(self, session: Session, charge: Charge, payment: Payment) -> None:
         self._audit(session, SYSTEM, UNPAID, charge, payment, reason=payment.reason)
-        self._notify(session, "payment_failed", charge, reason=reasons.explain(payment.reason))
+        if charge.state == ChargeState.DUE:  # of a bill that was taken back there is nothing to pay
+            self._notify(session, "payment_failed", charge, reason=reasons.explain(payment.reason))
 
     def surplus(self, session: Session, charge: Charge, payment: Payment) -> None:
         self._audit(session, SYSTEM, SURPLUS, charge, payment, destination=payment.destination)

@@ -22,7 +22,8 @@ class ChargeState(StrEnum):
 
 
 class PaymentState(StrEnum):
-    """``expired``: no answer in time. The provider may still answer late, so it is the one end that can change."""
+    """``expired``: no answer in time, or not received in time. The provider may still say otherwise, so it is the one
+    end that can change."""
 
     PENDING = "pending"
     SUCCESSFUL = "successful"

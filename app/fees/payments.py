@@ -5,6 +5,7 @@ scheduled enquiry carries the count of enquiries it knew of; when another came b
 callbacks and impatient clicks never multiply the chain.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -23,10 +24,13 @@ from app.identity.actor import Actor
 from app.jobs import queue
 from app.jurisdictions import load
 
+log = logging.getLogger(__name__)
+
 REQUEST = "fees.request_payment"
 CHECK = "fees.check_payment"
+SWEPT = 200  # lost enquiries taken up at a time
 PAYER_HAS = timedelta(minutes=5)  # to approve on the phone; MTN's own limit is about the same
-UNHEARD = timedelta(minutes=2)  # after this, a reference the provider does not know never reached it
+UNHEARD = timedelta(minutes=2)  # for so long a request is sent again; then one nobody knows never reached the provider
 _WAITS = (2, 2, 3, 5, 5, 10, 15, 20)  # seconds before each enquiry, the last one repeated
 # An attempt without an answer may have succeeded all the same; it is asked about for a day.
 _LATE = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
@@ -38,7 +42,7 @@ def start(session: Session, charge: Charge, msisdn: str, actor: Actor) -> Paymen
     Raises Invalid when the number is not one of the provider's or the bill is not open.
     """
     number = phones.normal(msisdn, load.current())
-    current = charges.lock(session, charge.id)
+    current = charges.lock_with_case(session, charge)
     under_way = pending(session, current)
     if under_way is not None:
         return under_way
@@ -86,6 +90,13 @@ def pending(session: Session, charge: Charge) -> Payment | None:
     )
 
 
+def may_send(payment: Payment) -> bool:
+    """Whether the request may (still) go out: not once the payer was told to start again, nor for a bill that was
+    taken back meanwhile. A worker may come to it late."""
+    in_time = clock.now() - payment.created_at <= UNHEARD
+    return payment.pending and in_time and payment.charge.state == ChargeState.DUE
+
+
 def latest(session: Session, charge: Charge) -> Payment | None:
     return session.scalar(select(Payment).where(Payment.charge_id == charge.id).order_by(Payment.id.desc()).limit(1))
 
@@ -121,41 +132,45 @@ def heard(session: Session, reference: UUID) -> None:
 
 
 def overdue(session: Session) -> Sequence[Payment]:
-    """Attempts whose enquiry should have happened a minute ago: a worker died on the way."""
+    """Attempts whose enquiry should have happened a minute ago: a worker died on the way. The longest overdue first."""
     late = clock.now() - timedelta(minutes=1)
-    return session.scalars(select(Payment).where(Payment.next_check_at < late).order_by(Payment.next_check_at)).all()
+    statement = select(Payment).where(Payment.next_check_at < late).order_by(Payment.next_check_at)
+    return session.scalars(statement.limit(SWEPT)).all()
 
 
 # --- how it ended ---------------------------------------------------------------------------------------------------
 
 
-def learn(session: Session, payment_id: int, status: Status) -> Payment:
-    """Take in what the provider says about an attempt. Saying it again changes nothing."""
+def learn(session: Session, payment_id: int, status: Status | None) -> Payment:
+    """Take in what the provider says about an attempt (None: it could not be asked). Saying it again changes nothing.
+
+    A request the provider once knew is never called unheard of, whatever it says later: money may have moved.
+    """
     found = session.scalar(select(Charge).join(Payment).where(Payment.id == payment_id))
     if found is None:
         raise NotFound
-    hooks.locking(session, found)
-    charge = charges.lock(session, found.id)
+    charge = charges.lock_with_case(session, found)
     payment = _locked(session, payment_id)
     payment.checks += 1
     payment.checked_at = clock.now()
     if payment.state in (PaymentState.SUCCESSFUL, PaymentState.FAILED):
         return payment
-    if status.outcome is Outcome.SUCCESSFUL:
+    outcome = status.outcome if status is not None else None
+    if outcome not in (None, Outcome.UNKNOWN) and payment.requested_at is None:
+        payment.requested_at = payment.checked_at
+    if status is not None and outcome is Outcome.SUCCESSFUL:
         _succeed(session, charge, payment, status)
-    elif status.outcome is Outcome.FAILED:
+    elif status is not None and outcome is Outcome.FAILED:
         _fail(session, charge, payment, status.reason or "FAILED")
-    elif status.outcome is Outcome.UNKNOWN and clock.now() - payment.created_at > UNHEARD:
-        _fail(session, charge, payment, "NOT_RECEIVED")
     else:
-        _keep_waiting(session, charge, payment)
+        _keep_waiting(session, charge, payment, unheard=outcome is Outcome.UNKNOWN and payment.requested_at is None)
     session.flush()
     return payment
 
 
 def unanswered(session: Session, payment_id: int) -> Payment:
     """The provider could not be asked."""
-    return learn(session, payment_id, Status(Outcome.PENDING))
+    return learn(session, payment_id, None)
 
 
 def refuse(session: Session, payment_id: int, reason: str) -> Payment:
@@ -206,23 +221,30 @@ def _fail(session: Session, charge: Charge, payment: Payment, reason: str) -> No
         hooks.unpaid(session, charge, payment)
 
 
-def _keep_waiting(session: Session, charge: Charge, payment: Payment) -> None:
+def _keep_waiting(session: Session, charge: Charge, payment: Payment, *, unheard: bool) -> None:
+    """``unheard``: the provider says it does not know the attempt, and never did."""
     now = clock.now()
     age = now - payment.created_at
-    if payment.state == PaymentState.PENDING and age < PAYER_HAS:
+    over = age >= PAYER_HAS or (unheard and age > UNHEARD)
+    ends = payment.pending and over
+    if payment.pending and not over:
         wait = timedelta(seconds=_WAITS[min(payment.checks, len(_WAITS) - 1)])
         payment.next_check_at = min(now + wait, payment.created_at + PAYER_HAS)
     else:
         later = [moment for moment in _LATE if moment > age]
         payment.next_check_at = payment.created_at + later[0] if later else None
-    expires = payment.state == PaymentState.PENDING and age >= PAYER_HAS
-    if expires:
+    if ends:
         payment.state = PaymentState.EXPIRED.value
-        payment.reason = reasons.NO_ANSWER
         payment.finished_at = now
+    if over and unheard:
+        payment.reason = reasons.NOT_RECEIVED
+    elif over and (payment.requested_at is not None or not payment.reason):
+        payment.reason = reasons.NO_ANSWER
+    if payment.next_check_at is None and not unheard:
+        log.error("how a payment ended was never learned; ask the provider", extra={"payment": payment.id})
     session.flush()
     _schedule(session, payment)
-    if expires:
+    if ends:
         hooks.unpaid(session, charge, payment)
 
 

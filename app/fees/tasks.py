@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.fees import payments, providers
 from app.fees.models import Payment, PaymentState
-from app.fees.providers import Outcome, Refused, Unavailable
+from app.fees.providers import Outcome, Refused, Status, Unavailable
 from app.jobs import queue
 
 SWEEP = "fees.sweep_payments"
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 def request_payment(session: Session, payment_id: int) -> None:
     payment = session.get(Payment, payment_id)
     if payment is None or not payment.pending:
+        return
+    if not payments.may_send(payment):
+        check_payment(session, payment_id, payment.checks)  # it may have been sent before all the same
         return
     try:
         _collect(session, payment)
@@ -43,8 +46,9 @@ def check_payment(session: Session, payment_id: int, number: int) -> None:
     try:
         _release(session)
         status = providers.current().status(payment.provider_reference, payment.amount)
-        if status.outcome is Outcome.UNKNOWN and payment.pending:
+        if status.outcome is Outcome.UNKNOWN and payments.may_send(payment):
             _collect(session, payment)  # the same reference: at most one debit
+            status = Status(Outcome.PENDING)
     except Refused as refusal:
         payments.refuse(session, payment.id, refusal.reason)
     except Unavailable:

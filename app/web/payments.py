@@ -6,20 +6,18 @@ imports it too.
 
 from uuid import UUID
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response
 
 from app import notifications
 from app.audit import entries, verbs
-from app.cases import access
 from app.core import db
 from app.core.errors import Busy, Invalid
 from app.core.i18n import lazy_gettext as _l
 from app.documents import records
 from app.documents.models import RecordState
-from app.fees import charges, effects, hooks, payments, phones, reasons, receipts
+from app.fees import charges, effects, payments, phones, reasons, receipts
 from app.fees import tasks as _tasks  # noqa: F401  # registers the jobs
 from app.fees.models import Charge, Payment
 from app.identity import limits, signin
@@ -49,13 +47,6 @@ navigation.register(
         _l("Payments to clear"), "/admin/payments", roles=frozenset({Role.ADMINISTRATOR}), order=40
     ),
 )
-
-
-@hooks.before_locking
-def _case_first(session: Session, charge: Charge) -> None:
-    """The engine locks a case, then its bill (a withdrawal): a settlement takes the two in the same order."""
-    if charge.case_id is not None:
-        access.lock(session, charge.case_id)
 
 
 @blueprint.get("/pay")
@@ -104,8 +95,13 @@ def check(reference: str) -> ResponseReturnValue:
 @requires(Permission.PAY)
 def renew(reference: str) -> ResponseReturnValue:
     session = db.session()
-    charge = charges.renew(session, charges.load_for(session, actor(), reference))
-    session.commit()
+    charge = charges.load_for(session, actor(), reference)
+    try:
+        charge = charges.renew(session, charge)
+    except Invalid as error:
+        flash(str(error.message), "warn")
+    else:
+        session.commit()
     return _back(charge)
 
 
@@ -122,6 +118,7 @@ def _page(charge: Charge, form: MobileMoneyForm, status: int = 200) -> Response:
     html = render_template(
         "web/payments/pay.html",
         charge=charge,
+        successor=charges.successor(session, charge),
         cautions=_cautions(charge),
         form=form,
         payment=payment,

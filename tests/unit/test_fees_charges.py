@@ -15,6 +15,7 @@ from app.fees.models import ChargeState
 from app.fees.providers import Outcome, Status
 from app.identity.actor import Actor, MembershipRole, Role
 from app.jurisdictions import load
+from tests.factories.businesses import make_registration
 from tests.factories.fees import PAYS, make_charge, momo, own_hooks, rule
 from tests.factories.people import make_user
 
@@ -86,6 +87,27 @@ def test_a_bill_that_ran_out_is_renewed_and_not_paid(session: Session) -> None:
         assert successor.reference != charge.reference
         assert successor.total == charge.total
         assert payments.start(session, successor, PAYS, entrepreneur(user.id)).pending
+
+
+def test_a_bill_is_not_renewed_while_it_is_being_paid(session: Session) -> None:
+    user = make_user(session)
+    charge = make_charge(session, user.id)
+    with momo(), own_hooks():
+        payments.start(session, charge, PAYS, entrepreneur(user.id))
+        charge.expires_at = clock.now() - timedelta(seconds=1)
+        with pytest.raises(Invalid, match="under_way"):
+            charges.renew(session, charge)
+
+
+def test_renewing_twice_gives_one_new_bill(session: Session) -> None:
+    charge = make_charge(session, make_user(session).id)
+    charge.case_id = make_registration(session).id
+    charge.expires_at = clock.now() - timedelta(seconds=1)
+    with own_hooks():
+        first = charges.renew(session, charge)
+        assert charges.renew(session, charge) is first
+    assert charges.successor(session, charge) is first
+    assert charges.successor(session, first) is None
 
 
 def test_a_settled_bill_takes_no_second_payment(session: Session) -> None:

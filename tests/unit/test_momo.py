@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.core.money import Money
-from app.fees import ledger, payments, providers, tasks
+from app.fees import charges, ledger, payments, providers, tasks
 from app.fees.models import Charge, Payment
-from app.fees.providers import Outcome, Refused, Unavailable
+from app.fees.providers import Outcome, Refused, Status, Unavailable
 from app.fees.providers.mtn_momo import MtnMomo, plain
 from app.identity.actor import Actor, Role
 from app.jobs import queue
@@ -270,10 +270,94 @@ def test_a_lost_enquiry_is_swept_up(
 def test_a_cancelled_bill_paid_meanwhile_is_owed_back(
     session: Session, stand_in: StandIn, heard: Heard, charge: Charge, payer: Actor
 ) -> None:
-    from app.fees import charges
-
     payment = payments.start(session, charge, PAYS, payer)
+    queue.run_pending(session)
     charges.cancel(session, charge)
     run_for(session, 60)
     assert payment.destination == "refunds_payable"
     assert not charge.settled
+
+
+def test_a_request_that_could_not_be_sent_in_time_is_never_sent_later(
+    session: Session, stand_in: StandIn, heard: Heard, charge: Charge, payer: Actor
+) -> None:
+    """The payer was told that nothing reached the service: nothing may appear on the phone afterwards."""
+    stand_in.broken = True
+    payment = payments.start(session, charge, PAYS, payer)
+    run_for(session, 118)
+    stand_in.broken = False
+    with time_machine.travel(payment.created_at + timedelta(seconds=130), tick=False):
+        run_for(session, 60)
+    assert stand_in.requests_to_pay == 0
+    assert (payment.state, payment.reason) == ("expired", "NOT_RECEIVED")
+    assert heard["unpaid"] == ["NOT_RECEIVED"]
+    with time_machine.travel(payment.created_at + timedelta(seconds=200), tick=False):
+        run_for(session, 2 * 24 * 3600)
+    assert stand_in.requests_to_pay == 0
+    assert heard["unpaid"] == ["NOT_RECEIVED"]
+    assert payment.next_check_at is None
+
+
+def test_a_request_that_arrived_after_all_is_still_found(
+    session: Session, stand_in: StandIn, heard: Heard, charge: Charge, payer: Actor
+) -> None:
+    """Called not received, because the provider did not know it yet: its money is not lost."""
+    payment = payments.start(session, charge, PAYS, payer)
+    with time_machine.travel(clock.now() + timedelta(seconds=121), tick=False):
+        payments.learn(session, payment.id, Status(Outcome.UNKNOWN))
+        assert (payment.state, payment.reason) == ("expired", "NOT_RECEIVED")
+        current().collect(payment.provider_reference, payment.amount, payment.msisdn, bill="B", note="")
+        payments.heard(session, payment.provider_reference)
+        run_for(session, 900)
+    assert charge.settled
+
+
+def test_a_request_the_provider_took_is_never_called_unheard_of(
+    session: Session, stand_in: StandIn, heard: Heard, charge: Charge, payer: Actor
+) -> None:
+    payment = payments.start(session, charge, PAYS, payer)
+    queue.run_pending(session)
+    taken = stand_in.collections.pop(str(payment.provider_reference))
+    with time_machine.travel(payment.created_at + timedelta(seconds=150), tick=False):
+        run_for(session, 170)
+    assert (payment.state, payment.reason) == ("expired", "NO_ANSWER")
+    stand_in.collections[str(payment.provider_reference)] = taken
+    with time_machine.travel(payment.created_at + timedelta(seconds=330), tick=False):
+        run_for(session, 2 * 3600)
+    assert charge.settled
+
+
+def test_a_worker_that_comes_late_does_not_surprise_the_payer(
+    session: Session, stand_in: StandIn, heard: Heard, charge: Charge, payer: Actor
+) -> None:
+    payment = payments.start(session, charge, PAYS, payer)
+    with time_machine.travel(clock.now() + timedelta(hours=1), tick=False):
+        queue.run_pending(session)
+    assert stand_in.requests_to_pay == 0
+    assert payment.state == "expired"
+
+
+def test_nothing_is_asked_of_the_payer_for_a_bill_that_was_taken_back(
+    session: Session, stand_in: StandIn, heard: Heard, charge: Charge, payer: Actor
+) -> None:
+    payment = payments.start(session, charge, PAYS, payer)
+    charges.cancel(session, charge)
+    run_for(session, 400)
+    assert stand_in.requests_to_pay == 0
+    assert payment.state == "expired"
+
+
+def test_an_end_that_was_never_learned_is_said_in_the_log(
+    session: Session,
+    stand_in: StandIn,
+    heard: Heard,
+    charge: Charge,
+    payer: Actor,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    payment = payments.start(session, charge, PAYS, payer)
+    queue.run_pending(session)
+    stand_in.broken = True
+    run_for(session, 25 * 3600)
+    assert (payment.state, payment.next_check_at) == ("expired", None)
+    assert "was never learned" in caplog.text

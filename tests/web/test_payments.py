@@ -18,13 +18,14 @@ from app.core import clock
 from app.documents import records
 from app.documents.models import Record
 from app.documents.tasks import render_record
-from app.fees import payments, receipts
+from app.fees import charges, payments, receipts
 from app.fees.models import Charge, Payment
 from app.fees.providers import Outcome, Status
 from app.identity.actor import Role
 from app.identity.models import User
 from app.jobs import queue
 from app.notifications.models import Message
+from tests.factories.businesses import make_registration
 from tests.factories.fees import NEVER_ANSWERS, NO_FUNDS, PAYS, make_charge, momo, rule, run_for
 from tests.factories.people import make_user
 from tests.web.conftest import SignIn, post
@@ -167,6 +168,46 @@ def test_a_bill_that_ran_out_is_replaced(payer_page: FlaskClient, session: Sessi
     assert "was cancelled" in payer_page.get(f"/pay/{charge.reference}").text
 
 
+def test_a_bill_that_was_replaced_leads_to_the_new_one(
+    payer_page: FlaskClient, session: Session, payer: User, charge: Charge
+) -> None:
+    charge.case_id = make_registration(session, payer).id
+    charge.expires_at = clock.now() - timedelta(days=1)
+    answers = [post(payer_page, f"/pay/{charge.reference}/renew") for _click in range(2)]
+    assert answers[0].location == answers[1].location != f"/pay/{charge.reference}"
+    old = payer_page.get(f"/pay/{charge.reference}").text
+    assert f'href="{answers[0].location}"' in old
+    assert "There is nothing to pay" not in old
+
+
+def test_a_bill_that_needs_no_new_one_stays_on_its_page(payer_page: FlaskClient, charge: Charge) -> None:
+    answer = post(payer_page, f"/pay/{charge.reference}/renew")
+    assert answer.location == f"/pay/{charge.reference}"
+    assert "does not need to be renewed" in payer_page.get(answer.location).text
+
+
+def test_who_paid_another_amount_is_not_simply_asked_again(
+    payer_page: FlaskClient, session: Session, charge: Charge, stand_in: StandIn
+) -> None:
+    post(payer_page, f"/pay/{charge.reference}", {"msisdn": PAYS})
+    queue.run_pending(session)
+    payment = session.scalars(select(Payment)).one()
+    stand_in.collections[str(payment.provider_reference)].body["amount"] = "1"
+    run_payments(session)
+    assert "Ask there before you pay again." in payer_page.get(f"/pay/{charge.reference}").text
+
+
+def test_of_a_bill_taken_back_no_failure_is_told(
+    payer_page: FlaskClient, session: Session, charge: Charge, stand_in: StandIn
+) -> None:
+    post(payer_page, f"/pay/{charge.reference}", {"msisdn": NO_FUNDS})
+    queue.run_pending(session)
+    charges.cancel(session, charge)
+    run_payments(session)
+    assert session.scalars(select(Payment)).one().state == "failed"
+    assert session.scalars(select(Message).where(Message.template == "payment_failed")).all() == []
+
+
 @pytest.mark.parametrize(("method", "tail"), [("get", ""), ("post", ""), ("post", "/check"), ("post", "/renew")])
 def test_anothers_bill_does_not_exist(
     client: FlaskClient, sign_in: SignIn, session: Session, charge: Charge, method: str, tail: str
@@ -303,14 +344,14 @@ def test_the_inbox(client: FlaskClient, sign_in: SignIn, session: Session, payer
 def test_mark_all_read(client: FlaskClient, sign_in: SignIn, session: Session, payer: User) -> None:
     sign_in(payer)
     for _number in range(2):
-        notifications.send(session, user_id=payer.id, template="record_ready", values={"reference": "A-1"})
+        notifications.send(session, user_id=payer.id, template="case_approved", values={"reference": "A-1"})
     assert "2 new messages" in client.get("/messages").text
     assert post(client, "/messages/read").status_code == 303
     assert "new message" not in client.get("/messages").text
 
 
 def test_there_is_no_mailbox_outside_the_demo(client: FlaskClient, session: Session) -> None:
-    message = notifications.send(session, email="a@demo.example", template="record_ready", values={"reference": "A-1"})
+    message = notifications.send(session, email="a@demo.example", template="case_approved", values={"reference": "A-1"})
     assert client.get("/demo/mailbox").status_code == 404
     assert client.get(f"/demo/mailbox/{message.id}").status_code == 404
 
@@ -320,11 +361,11 @@ def test_the_demo_mailbox(client: FlaskClient, session: Session, monkeypatch: py
     monkeypatch.setitem(app.config, "KIBALI", replace(app.config["KIBALI"], mode="demo"))
     assert "No mail yet" in client.get("/demo/mailbox?to=nobody@demo.example").text
     message = notifications.send(
-        session, email="a@demo.example", template="record_ready", values={"reference": "A-1", "path": "/verify/x"}
+        session, email="a@demo.example", template="case_approved", values={"reference": "A-1", "path": "/verify/x"}
     )
-    notifications.send(session, email="b@demo.example", template="record_ready", values={"reference": "B-1"})
+    notifications.send(session, email="b@demo.example", template="case_approved", values={"reference": "B-1"})
     listed = client.get("/demo/mailbox?to=A@demo.example").text
-    assert "A-1: your document is ready" in listed
+    assert "A-1: approved" in listed
     assert "B-1" not in listed
     shown = client.get(f"/demo/mailbox/{message.id}").text
     assert "/verify/x</a>" in shown
