@@ -38,24 +38,52 @@ class NewPasswordForm(BaseForm):
     )
 
 
-class ChangePasswordForm(NewPasswordForm):
-    current = PasswordField(
+def _current_password() -> PasswordField:
+    return PasswordField(
         _l("Current password"), [required(_l("Enter your current password."))], autocomplete="current-password"
     )
 
+
+class ChangePasswordForm(NewPasswordForm):
+    current_password = _current_password()
+
     def validate_password(self, field: Any) -> None:
-        if field.data == self.current.data:
+        if field.data == self.current_password.data:
             raise ValidationError(_("The new password is the same as the current one."))
 
 
-class SignUpForm(BaseForm):
-    name = TextField(
+def _full_name() -> TextField:
+    return TextField(
         _l("Full name"),
         [required(_l("Enter your full name."))],
         description=_l("As on your identity document."),
         autocomplete="name",
         max_length=120,
     )
+
+
+class DetailsForm(BaseForm):
+    """The view gives ``language`` the choices of the country."""
+
+    name = _full_name()
+    language = RadioField(
+        _l("Language"),
+        [required(_l("Choose a language."))],
+        description=_l("Of the pages and of the messages we send you."),
+    )
+
+
+class ChangeEmailForm(BaseForm):
+    email = EmailField(
+        _l("New e-mail address"),
+        [required(_l("Enter the new e-mail address."))],
+        description=_l("We send a link to this address to confirm that it is yours."),
+    )
+    current_password = _current_password()
+
+
+class SignUpForm(BaseForm):
+    name = _full_name()
     email = EmailField(
         _l("E-mail address"),
         [required(_l("Enter your e-mail address."))],

@@ -1,6 +1,6 @@
 """Customs declaration for export, one class a page. Fields follow the boxes of the single administrative document."""
 
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from wtforms import FormField
@@ -13,7 +13,7 @@ from app.core.i18n import lazy_gettext as _l
 from app.jurisdictions import lookup
 from app.reference import incoterms, packages, transport, units
 from forms.base import BaseForm, StepForm
-from forms.export_licence import currencies
+from forms.export_licence import check_places, currencies
 from forms.fields import (
     CountryField,
     DateField,
@@ -81,8 +81,7 @@ class TransportForm(StepForm):
         self.incoterm.offer(incoterms.choices())
 
     def validate_incoterm(self, field: SelectField) -> None:
-        found = incoterms.find(field.data) if field.data else None
-        if found is not None and found.sea_only and self.mode.data not in {None, "1", "8"}:
+        if field.data and self.mode.data and not incoterms.fits(field.data, self.mode.data):
             raise ValidationError(
                 _("%(term)s is only for goods that leave by water. By road, rail or air use FCA, CPT or CIP.",
                   term=field.data)
@@ -141,6 +140,9 @@ class ItemForm(BaseForm):
         if field.data is not None and gross is not None and field.data > gross:
             raise ValidationError(_("The net mass cannot be more than the gross mass."))
 
+    def validate_value(self, field: DecimalField) -> None:
+        check_places(field.data, str(field.suffix))  # the currency of the invoice
+
     def validate_unit(self, field: SelectField) -> None:
         if self.quantity.data is not None and not field.data:
             raise ValidationError(_("Choose the unit of the quantity."))
@@ -165,24 +167,27 @@ class ItemsForm(StepForm):
     def validate_items(self, field: FieldList) -> None:
         """An item with a licence counts in the licence's unit, and the goods are those it names."""
         lines = {str(line.line_id): line for line in self.context.facts["lines"]}
-        destination = self.context.answers.get("buyer", {}).get("destination")
+        wrong = False
         for entry in field.entries:
             item = entry.form
             line = lines.get(item.permit_line.data or "")
-            if line is None:
-                continue
-            if item.hs.data and not item.hs.data.startswith(line.hs):
-                item.permit_line.errors = [*item.permit_line.errors, _("This licence is for other goods.")]
-            elif line.destination and destination and line.destination != destination:
-                item.permit_line.errors = [*item.permit_line.errors, _("This licence is for another country.")]
-            elif drawn(line.unit, item.net_mass.data, item.quantity.data, item.unit.data) is None:
-                message = _(
-                    "The licence counts in %(unit)s: enter the quantity in that unit.", unit=units.name(line.unit)
-                )
-                item.quantity.errors = [*item.quantity.errors, message]
-            else:
-                continue
+            wrong = (line is not None and not self._fits(item, line)) or wrong
+        if wrong:
             raise ValidationError(_("Look at the licence of each item."))
+
+    def _fits(self, item: ItemForm, line: Any) -> bool:
+        """Whether the item may draw on the line; says at the field why not."""
+        destination = self.context.answers.get("buyer", {}).get("destination")
+        if item.hs.data and not item.hs.data.startswith(line.hs):
+            item.permit_line.errors = [*item.permit_line.errors, _("This licence is for other goods.")]
+        elif line.destination and destination and line.destination != destination:
+            item.permit_line.errors = [*item.permit_line.errors, _("This licence is for another country.")]
+        elif drawn(line.unit, item.net_mass.data, item.quantity.data, item.unit.data) is None:
+            message = _("The licence counts in %(unit)s: enter the quantity in that unit.", unit=units.name(line.unit))
+            item.quantity.errors = [*item.quantity.errors, message]
+        else:
+            return True
+        return False
 
 
 def line_choice(line: Any) -> SelectChoice:
@@ -197,10 +202,16 @@ def line_choice(line: Any) -> SelectChoice:
     return SelectChoice(str(line.line_id), label)
 
 
+def by_mass(unit: str) -> bool:
+    """Whether a line that counts in ``unit`` is drawn on by the net mass."""
+    return units.convert(Decimal(1), "KGM", unit) is not None
+
+
 def drawn(unit: str, net_mass: Decimal | None, quantity: Decimal | None, quantity_unit: str | None) -> Decimal | None:
-    """What an item takes from a line that counts in ``unit``: the net mass in kg or t, else the other quantity."""
-    if unit == "KGM":
-        return net_mass
-    if unit == "TNE":
-        return net_mass / 1000 if net_mass is not None else None
-    return quantity if quantity_unit == unit else None
+    """What an item takes from a line that counts in ``unit``: its net mass, or its other quantity.
+
+    Rounded up to the thousandth in which lines count: half a kilogram is 0.001 t, not nothing.
+    """
+    given, given_in = (net_mass, "KGM") if by_mass(unit) else (quantity, quantity_unit or "")
+    taken = units.convert(given, given_in, unit) if given is not None else None
+    return taken.quantize(Decimal("0.001"), ROUND_CEILING) if taken is not None else None

@@ -7,6 +7,7 @@ from typing import Any
 from wtforms.fields import SelectChoice
 from wtforms.validators import ValidationError
 
+from app.core import money
 from app.core.i18n import format_number
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
@@ -27,8 +28,10 @@ ROUTES = (
 
 
 def chosen_kind(form: StepForm) -> PermitKind | None:
+    """As it is today; a kind that is no more, as it last was."""
     code = form.context.answers.get("kind", {}).get("permit_kind")
-    return lookup.find(form.context.pack.permit_kinds, code) if code else None
+    kinds = form.context.pack.permit_kinds
+    return (lookup.find(kinds, code, form.context.facts["today"]) or lookup.find(kinds, code)) if code else None
 
 
 def currencies(form: StepForm) -> list[SelectChoice]:
@@ -36,6 +39,12 @@ def currencies(form: StepForm) -> list[SelectChoice]:
     pack, today = form.context.pack, form.context.facts["today"]
     codes = dict.fromkeys([pack.currency, *(row.currency for row in lookup.in_force(pack.rates, today))])
     return [SelectChoice(code, code) for code in codes]
+
+
+def check_places(amount: Decimal | None, currency: str | None) -> None:
+    """Raises ValidationError for a fraction of a currency that has none."""
+    if amount is not None and currency and not money.exponent(currency) and amount != amount.to_integral_value():
+        raise ValidationError(_("Amounts in %(currency)s have no decimals.", currency=currency))
 
 
 class ProductForm(StepForm):
@@ -115,9 +124,7 @@ class QuantityForm(StepForm):
         self.currency.offer(currencies(self))
 
     def validate_value(self, field: DecimalField) -> None:
-        currency = self.currency.data
-        if field.data is not None and currency in {"RWF", "XAF"} and field.data != field.data.to_integral_value():
-            raise ValidationError(_("Amounts in %(currency)s have no decimals.", currency=currency))
+        check_places(field.data, self.currency.data)
 
 
 class ValidityForm(StepForm):
@@ -144,8 +151,3 @@ class ValidityForm(StepForm):
             raise ValidationError(
                 _("This licence can be valid for at most %(days)s days.", days=format_number(kind.max_validity_days))
             )
-
-
-def worth(data: dict[str, Any]) -> Decimal | None:
-    value = data.get("quantity", {}).get("value")
-    return Decimal(str(value)) if value else None

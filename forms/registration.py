@@ -7,6 +7,7 @@ from typing import Any
 from wtforms import FormField
 from wtforms.validators import ValidationError
 
+from app.core.i18n import format_number
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.jurisdictions import lookup
@@ -35,9 +36,10 @@ MANAGER = "manager"
 
 
 def entity_type(form: StepForm) -> EntityType | None:
-    """The legal form chosen in the first step, or None before that."""
+    """The legal form chosen in the first step, as it is today, or None before that."""
     code = form.context.answers.get("legal_form", {}).get("entity_type")
-    return lookup.find(form.context.pack.entity_types, code) if code else None
+    rows = form.context.pack.entity_types
+    return (lookup.find(rows, code, form.context.facts["today"]) or lookup.find(rows, code)) if code else None
 
 
 class LegalFormForm(StepForm):
@@ -72,6 +74,8 @@ class NameForm(StepForm):
     def validate_name(self, field: TextField) -> None:
         if not field.data:
             return
+        if not any(sign.isalnum() for sign in field.data):
+            raise ValidationError(_("Enter a name with letters or digits in it."))
         found = self.context.facts["similar"](field.data)
         self.similar = tuple(found)
         if any(near.same for near in found):
@@ -104,6 +108,8 @@ class ActivityForm(StepForm):
 
 
 class AddressForm(StepForm):
+    """``context.facts["tax_number_used"]`` says whether another business or application has a tax number."""
+
     unit = UnitField(_l("Where the business has its seat"), [required(_l("Choose where the business has its seat."))])
     street = TextField(
         _l("Street, plot or house"),
@@ -138,6 +144,11 @@ class AddressForm(StepForm):
             raise ValidationError(
                 _("Enter the tax number in its full form, like %(example)s.", example=shapes[-1].example)
             )
+        if number and self.context.facts["tax_number_used"](number):
+            raise ValidationError(
+                _("Another business or application already uses this tax number. Check what you typed. "
+                  "If the number is yours, leave the answer empty and write to the registrar.")
+            )  # fmt: skip
 
 
 class CapitalForm(StepForm):
@@ -202,20 +213,24 @@ class PeopleForm(StepForm):
         managers = sum(MANAGER in roles for roles in chosen)
         if owners < kind.min_owners:
             raise ValidationError(
-                _("This legal form needs at least %(count)s: %(role)s.", count=kind.min_owners, role=owner_title(kind))
+                _(
+                    "This legal form needs at least %(count)s: %(role)s.",
+                    count=format_number(kind.min_owners),
+                    role=owner_title(kind),
+                )
             )
         if kind.max_owners is not None and owners > kind.max_owners:
             raise ValidationError(
                 _(
                     "This legal form may have at most %(count)s: %(role)s.",
-                    count=kind.max_owners,
+                    count=format_number(kind.max_owners),
                     role=owner_title(kind),
                 )
             )
         if kind.owner_role != kind.manager_role and managers < kind.min_managers:
             raise ValidationError(
                 _("This legal form needs at least %(count)s: %(role)s.",
-                  count=kind.min_managers, role=manager_title(kind))
+                  count=format_number(kind.min_managers), role=manager_title(kind))
             )  # fmt: skip
         if kind.has_shares:
             self._check_shares(field)
@@ -237,8 +252,9 @@ class PeopleForm(StepForm):
             raise ValidationError(_("Enter the number of shares in the step “Capital” first."))
         if total != int(issued):
             raise ValidationError(
-                _("The shares add up to %(total)s, but the business has %(issued)s.", total=total, issued=issued)
-            )
+                _("The shares add up to %(total)s, but the business has %(issued)s.",
+                  total=format_number(total), issued=format_number(int(issued)))
+            )  # fmt: skip
 
 
 _ROLES = {

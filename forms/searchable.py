@@ -2,7 +2,8 @@
 
 The person types words or a code. A button ``name="_search"`` with the field's name shows the matches as radio buttons
 below, on the same page, with nothing lost; the radio buttons carry the field's own name, so a choice is simply the
-last value sent. See ``docs/design-kit.md``.
+last value sent, as long as it answers what is typed: words changed after choosing make the choice void.
+See ``docs/design-kit.md``.
 """
 
 # mypy: disallow-subclassing-any=False
@@ -18,6 +19,8 @@ from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.reference import hs, isic
 from forms.fields import Typed, one_line, options
+
+_ALL = 10_000  # more entries than any list has
 
 
 class SearchField(Typed, Field):
@@ -38,7 +41,7 @@ class SearchField(Typed, Field):
         raise NotImplementedError
 
     def words(self, text: str) -> list[SelectChoice]:
-        """The entries that match."""
+        """All entries that match, best first."""
         raise NotImplementedError
 
     def named(self, code: str) -> str:
@@ -56,8 +59,9 @@ class SearchField(Typed, Field):
         if not valuelist:
             return
         typed = [one_line(value) for value in valuelist]
-        found = next((code for value in reversed(typed) if value and (code := self.lookup(value))), None)
         self.query = typed[0]
+        chosen = self.lookup(typed[-1]) if len(typed) > 1 else None
+        found = chosen if chosen and self._answers(chosen) else self.lookup(self.query)
         self.data = found
         if found is None and self.query:
             self.search()
@@ -67,14 +71,22 @@ class SearchField(Typed, Field):
                 else _("Nothing was found for “%(words)s”. Try another word, or a code.", words=self.query)
             )
 
+    def _answers(self, chosen: str) -> bool:
+        """Whether the words in the input still lead to the choice beside them."""
+        return not self.query or chosen in {choice.value for choice in self._matches()}
+
+    def _matches(self) -> list[SelectChoice]:
+        """What the query finds; a whole code finds its entry even where the search by words does not."""
+        matches = self.words(self.query) if self.query else []
+        code = self.lookup(self.query)
+        if code and code not in {choice.value for choice in matches}:
+            matches = [SelectChoice(code, self.label_of(code)), *matches]
+        return matches
+
     def search(self) -> None:
         """Fill ``results`` from what was typed (the ``_search`` button)."""
         self.query = one_line(self.typed()) or self.shown()
-        code = self.lookup(self.query)
-        matches = self.words(self.query) if self.query else []
-        if code and code not in {choice.value for choice in matches}:
-            matches = [SelectChoice(code, self.label_of(code)), *matches]
-        self.results = options(matches[: self.limit])
+        self.results = options(self._matches()[: self.limit])
 
     def label_of(self, code: str) -> str:
         name = self.named(code)
@@ -97,7 +109,7 @@ class SearchField(Typed, Field):
 
 
 class HsField(SearchField):
-    """A product in the Harmonized System. Data is six or more digits: ``090111``."""
+    """A product in the Harmonized System. Data is a subheading, ``090111``; national digits after it are dropped."""
 
     def lookup(self, code: str) -> str | None:
         digits = "".join(sign for sign in code if sign not in ". ")
@@ -105,14 +117,14 @@ class HsField(SearchField):
         return found.code if found else None
 
     def words(self, text: str) -> list[SelectChoice]:
-        return [SelectChoice(row.code, f"{self.written(row.code)} – {row.name}") for row in hs.search(text, self.limit)]
+        return [SelectChoice(row.code, f"{self.written(row.code)} – {row.name}") for row in hs.search(text, _ALL)]
 
     def named(self, code: str) -> str:
         found = hs.find(code)
         return str(found.name) if found else ""
 
     def written(self, code: str) -> str:
-        return ".".join(part for part in (code[:4], code[4:6], code[6:]) if part)
+        return f"{code[:4]}.{code[4:]}"
 
 
 class IsicField(SearchField):
@@ -123,7 +135,7 @@ class IsicField(SearchField):
         return found.code if found else None
 
     def words(self, text: str) -> list[SelectChoice]:
-        return [SelectChoice(row.code, f"{row.code} – {row.name}") for row in isic.search(text, self.limit)]
+        return [SelectChoice(row.code, f"{row.code} – {row.name}") for row in isic.search(text, _ALL)]
 
     def named(self, code: str) -> str:
         found = isic.find(code)

@@ -1,7 +1,6 @@
 """Checks of one field. All but ``required`` leave an empty field alone; messages are whole sentences that name it."""
 
-import re
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -48,18 +47,6 @@ class required:
         return _("Enter an answer: %(label)s", label=label)
 
 
-class required_if(required):
-    """Required when ``condition(form)`` is true; otherwise an empty answer is fine."""
-
-    def __init__(self, condition: Callable[[Any], bool], message: Text | None = None) -> None:
-        super().__init__(message)
-        self.condition = condition
-
-    def __call__(self, form: Any, field: Any) -> None:
-        if self.condition(form):
-            super().__call__(form, field)
-
-
 def _check(test: Callable[[Any, Any], bool], words: Callable[[Any], str], message: Text | None) -> Validator:
     def validate(form: Any, field: Any) -> None:
         if not blank(field.data) and not test(form, field.data):
@@ -87,21 +74,6 @@ def length(minimum: int = 0, maximum: int | None = None, message: Text | None = 
     )
 
 
-def pattern(expression: str, message: Text) -> Validator:
-    """The whole text matches the regular expression."""
-    compiled = re.compile(expression)
-    return _check(lambda form, value: compiled.fullmatch(str(value)) is not None, lambda field: "", message)
-
-
-def one_of(values: Container[Any] | Callable[[Any], Container[Any]], message: Text | None = None) -> Validator:
-    """``values`` may depend on the form."""
-    return _check(
-        lambda form, value: value in (values(form) if callable(values) else values),
-        lambda field: _("Choose one of the answers in the list."),
-        message,
-    )
-
-
 def min_value(minimum: Decimal | int, message: Text | None = None) -> Validator:
     return _check(
         lambda form, value: value >= minimum,
@@ -109,18 +81,6 @@ def min_value(minimum: Decimal | int, message: Text | None = None) -> Validator:
             "%(label)s must be %(minimum)s or more.",
             label=str(field.label.text),
             minimum=i18n.format_number(Decimal(minimum)),
-        ),
-        message,
-    )
-
-
-def max_value(maximum: Decimal | int, message: Text | None = None) -> Validator:
-    return _check(
-        lambda form, value: value <= maximum,
-        lambda field: _(
-            "%(label)s must be %(maximum)s or less.",
-            label=str(field.label.text),
-            maximum=i18n.format_number(Decimal(maximum)),
         ),
         message,
     )
@@ -156,18 +116,3 @@ def not_past(message: Text | None = None) -> Validator:
         lambda field: _("%(label)s must be today or in the future.", label=str(field.label.text)),
         message,
     )
-
-
-def adult(years: int = 18, message: Text | None = None) -> Validator:
-    """A date of birth at least ``years`` ago."""
-
-    def test(form: Any, born: date) -> bool:
-        today = _today()
-        return today.year - born.year - ((today.month, today.day) < (born.month, born.day)) >= years
-
-    return _check(test, lambda field: _("The person must be at least %(years)s years old.", years=years), message)
-
-
-def same_as(other: str, message: Text) -> Validator:
-    """Equal to another field of the form."""
-    return _check(lambda form, value: value == form[other].data, lambda field: "", message)

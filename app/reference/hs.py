@@ -11,6 +11,7 @@ from app.reference.tables import Term, package_json, rows
 from app.reference.words import WordIndex
 
 EDITION = "HS 2022"
+_ENOUGH = 4  # near answers
 _NUMBER = re.compile(r"[\d. ]{2,}")
 
 
@@ -80,12 +81,18 @@ def path(code: str) -> tuple[HsCode, ...]:
 
 
 def search(text: str, limit: int = 20) -> list[HsCode]:
-    """Subheadings for the beginning of a number ("0901", "0901.11") or for words in English or French."""
+    """Subheadings for the beginning of a number ("0901", "0901.11") or for words in English or French.
+
+    What has only its chapter's title in common with the words ("tea": all of "Coffee, tea, maté and spices") is left
+    out when enough is closer.
+    """
     text = text.strip()
     if _NUMBER.fullmatch(text):
         digits = re.sub(r"[. ]", "", text)[:6]
         return [code for code in _codes().values() if code.level == 6 and code.code.startswith(digits)][:limit]
     leaves, index = _index()
     scores = index.search(text)
-    ranked = sorted(scores, key=lambda number: (-scores[number], leaves[number].code))
+    best = max(scores.values(), default=0)
+    near = [number for number, score in scores.items() if score * 4 > best]
+    ranked = sorted(near if len(near) >= _ENOUGH else scores, key=lambda number: (-scores[number], leaves[number].code))
     return [leaves[number] for number in ranked[:limit]]

@@ -7,8 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 _WORD = re.compile(r"[^\W_]+")
-_ENGLISH = "a an and or of the in on for to with not by other than from nor its whether"
-_FRENCH = "à au aux avec de des du en et la le les ou par pour sur un une autre autres que dans ni non d l"
+_ENGLISH = "a an and or of the in on for to with by other than from its whether"
+_FRENCH = "à au aux avec de des du en et la le les ou par pour sur un une autre autres que dans d l"
+_DENYING = frozenset(["not", "non", "neither", "nor", "pas", "ni", "without", "sans", "excluding", "except", "sauf"])
+_DENYING_PAIRS = frozenset({("other", "than"), ("autre", "que"), ("autres", "que")})
+_DENIED = "-"  # before a word that was denied: "not roasted" is another word than "roasted"
 _SILENT = frozenset(f"{_ENGLISH} {_FRENCH}".split())  # with their marks: "thé" is not "the"
 _MISSPELT = 80  # similarity, of 100, from which an unknown word is taken for a known one
 
@@ -20,9 +23,23 @@ def _plain(word: str) -> str:
 
 
 def fold(text: str) -> list[str]:
-    """The words of a text without case, marks and plural s; words that mean nothing are left out."""
-    words = _WORD.findall(unicodedata.normalize("NFC", text).casefold())
-    return [_plain(word) for word in words if word not in _SILENT]
+    """The words of a text without case, marks and plural s; words that mean nothing are left out.
+
+    A denied word is kept apart from the word itself ("not roasted or decaffeinated": ``-roasted``, ``-decaffeinated``);
+    "whether or not roasted" denies nothing.
+    """
+    folded: list[str] = []
+    denying, previous = False, ""
+    for word in _WORD.findall(unicodedata.normalize("NFC", text).casefold()):
+        if word in _DENYING or (previous, word) in _DENYING_PAIRS:
+            denying = previous != "or"
+        elif word not in _SILENT:
+            folded.append(f"{_DENIED if denying else ''}{_plain(word)}")
+            denying = False
+        elif word in {"or", "ou"} and folded and not denying:
+            denying = folded[-1].startswith(_DENIED)
+        previous = word
+    return folded
 
 
 class WordIndex:
@@ -53,9 +70,13 @@ class WordIndex:
         return {entry: score for entry, score in totals.items() if hits[entry] == most}
 
     def _matches(self, word: str) -> dict[int, int]:
-        """A whole word counts double what a beginning counts; an unknown word stands for its nearest."""
+        """A whole word counts double what a beginning counts; an unknown word stands for its nearest.
+
+        A short word that is known is meant whole: "tea" is not "teak".
+        """
         best: dict[int, int] = {}
-        for known in self._starting_with(word) or self._near(word):
+        short = len(word) < 4 and word in self._weights
+        for known in [word] if short else self._starting_with(word) or self._near(word):
             factor = 2 if known == word else 1
             for entry, weight in self._weights[known].items():
                 best[entry] = max(best.get(entry, 0), weight * factor)
@@ -77,5 +98,7 @@ class WordIndex:
             return ()
         from rapidfuzz import fuzz, process  # only for words nobody knows
 
-        found = process.extract(word, self._vocabulary(), scorer=fuzz.ratio, score_cutoff=_MISSPELT, limit=3)
+        denied = word.startswith(_DENIED)
+        vocabulary = [known for known in self._vocabulary() if known.startswith(_DENIED) is denied]
+        found = process.extract(word, vocabulary, scorer=fuzz.ratio, score_cutoff=_MISSPELT, limit=3)
         return [known for known, _, _ in found]

@@ -128,15 +128,16 @@ class PhoneField(TextField):
         super().process_formdata(valuelist)
         if not self.data:
             return
+        region = self.region or load.current().country
         try:
-            number = phonenumbers.parse(self.data, self.region or load.current().country)
+            number = phonenumbers.parse(self.data, region)
         except phonenumbers.NumberParseException:
             number = None
-        # Numbers kept for examples are not in any operator's range: shape is all that can be asked.
-        if number is None or not phonenumbers.is_possible_number(number):
-            raise ValueError(
-                _("Enter a telephone number, like %(example)s.", example=f"{load.current().phone_prefix} …")
-            )
+        # Letters would be read as keys of an old telephone. Numbers kept for examples are not in any operator's range:
+        # shape is all that can be asked.
+        lettered = any(sign.isalpha() for sign in self.data)
+        if number is None or lettered or not phonenumbers.is_possible_number(number):
+            raise ValueError(_("Enter a telephone number, like %(example)s.", example=example_number(region)))
         self.data = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
     def display(self) -> str:
@@ -145,6 +146,14 @@ class PhoneField(TextField):
         except phonenumbers.NumberParseException:
             return self.data or ""
         return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+
+
+def example_number(region: str) -> str:
+    """A mobile number of the region's shape that nobody has: its last six digits are 000001."""
+    number = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert number is not None  # every country with a mobile network has one
+    number.national_number = (number.national_number or 0) // 10**6 * 10**6 + 1
+    return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
 
 
 class UploadField(Typed, fields.FileField):

@@ -17,7 +17,7 @@ from app.permits import verification
 from app.permits.models import Permit
 from tests.services.conftest import settings_for
 from tests.support.database import ServerUnderTest
-from tools.demo.__main__ import load
+from tools.demo.__main__ import NotHere, load
 from tools.demo.platforms import PLATFORMS
 
 FIRST_PAGES = {
@@ -155,6 +155,13 @@ def test_loading_again_changes_nothing(portal: Flask) -> None:
     before = {table: counts(f'SELECT 1, count(*) FROM "{table}"') for table in tables}
     load()
     assert {table: counts(f'SELECT 1, count(*) FROM "{table}"') for table in tables} == before
+
+
+def test_another_countrys_portal_does_not_open_on_it(portal: Flask) -> None:
+    with undisturbed():
+        packs.configure("CG" if packs.current().country == "RW" else "RW")
+        with pytest.raises(NotHere, match="the demo of another country"):
+            load()
 
 
 @pytest.mark.parametrize(("who", "page"), FIRST_PAGES.items())

@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from threading import Barrier, Thread
 
 import pytest
 import time_machine
@@ -19,18 +18,21 @@ from app.audit.models import Entry
 from app.businesses import register
 from app.businesses.models import Business
 from app.cases import engine
-from app.core import clock, db
+from app.core import clock
 from app.core.errors import Invalid, NotAllowed, NotFound, Stale
 from app.core.money import Money
+from app.identity import clients
 from app.identity.actor import SYSTEM, Actor
 from app.jobs import queue
 from app.jurisdictions import load
 from app.notifications.models import Message
-from app.outbox.models import Event
+from app.outbox import endpoints
+from app.outbox.models import Delivery, Event
 from app.permits import allocations, lifecycle
 from app.permits import tasks as permit_tasks
 from app.permits.models import Permit
 from app.trade import listings, readiness
+from app.trade.announcing import STATE_CHANGED
 from app.trade.models import Listing, ListingEvent, ListingState
 from app.trade.readiness import Question, RowState
 from tests.factories.businesses import make_business
@@ -281,6 +283,24 @@ def test_it_freezes_in_the_same_transaction_with_everyone_told(
     assert on_sale.reference in message.subject
 
 
+def test_only_platforms_of_its_channel_hear_of_a_listing(
+    rwanda: Session, permits: dict[str, Permit], on_sale: Listing
+) -> None:
+    hears: dict[str, int] = {}
+    for channel in (on_sale.channel, "fliggy"):
+        client, _secret = clients.create(
+            rwanda, name=channel, channel=channel, contact="x", scopes=["listings:read"], created_by=None
+        )
+        endpoint, _secret = endpoints.add(
+            rwanda, client.id, url="https://market.example/", event_types=[STATE_CHANGED], known_types=[STATE_CHANGED]
+        )
+        hears[channel] = endpoint.id
+    suspend(rwanda, permits["coffee-export"])
+    told = rwanda.scalars(select(Delivery).where(Delivery.endpoint_id.in_(hears.values()))).all()
+    assert [each.endpoint_id for each in told] == [hears[on_sale.channel]]
+    assert told[0].event.data.items() >= {"title": on_sale.title, "hs": "090111", "destination": "CN"}.items()
+
+
 def test_a_rolled_back_suspension_freezes_nothing(
     rwanda: Session, permits: dict[str, Permit], on_sale: Listing
 ) -> None:
@@ -305,6 +325,21 @@ def test_the_night_freezes_what_nobody_noticed(rwanda: Session, on_sale: Listing
         app.trade.tasks.refresh_listings(rwanda)
         queue.run_pending(rwanda)
     assert (on_sale.state, on_sale.reason_code) == ("frozen", "expired")
+
+
+def test_between_midnight_and_the_job_readers_are_told_what_is_true(
+    rwanda: Session, owner: Actor, business: Business, on_sale: Listing
+) -> None:
+    for _ in range(4):
+        saved(rwanda, owner)
+    found, sellers = listings.of_business(rwanda, business.id), {business.id: business}
+    assert listings.lapsed(rwanda, found, sellers) == {}
+    with time_machine.travel(clock.now() + timedelta(days=120)), counted(rwanda) as seen:
+        told = listings.lapsed(rwanda, found, sellers)
+    assert {each.reason for each in told.values()} == {("expired", "coffee-export")}
+    assert len(told) == len(found) == 5
+    assert len(seen) == 2, "for any number of listings"
+    assert on_sale.stored_state is ListingState.READY, "reading writes nothing"
 
 
 def test_a_suspended_business_sells_nothing(rwanda: Session, business: Business, on_sale: Listing) -> None:
@@ -381,6 +416,14 @@ def test_more_than_is_left_cannot_be_offered(rwanda: Session, owner: Actor, on_s
     assert (on_sale.state, on_sale.unit) == ("ready", "TNE")
 
 
+def test_a_new_quantity_finds_out_that_a_permit_has_expired(rwanda: Session, owner: Actor, on_sale: Listing) -> None:
+    with time_machine.travel(clock.now() + timedelta(days=120)):
+        listings.change_quantity(rwanda, on_sale, owner, Decimal(10), "KGM", version=on_sale.version)
+    assert (on_sale.state, on_sale.reason_code, on_sale.quantity) == ("frozen", "expired", Decimal(10))
+    (message,) = rwanda.scalars(select(Message).where(Message.template == "listing_frozen")).all()
+    assert on_sale.reference in message.subject
+
+
 def test_offering_less_ends_a_freeze(
     rwanda: Session, owner: Actor, permits: dict[str, Permit], on_sale: Listing
 ) -> None:
@@ -427,53 +470,3 @@ def test_looking_at_every_listing_of_a_firm_costs_the_same_for_ten_as_for_one(
     for _ in range(9):
         saved(rwanda, owner)
     assert cost() == one <= 5
-
-
-# Races
-
-
-def test_no_listing_becomes_ready_while_its_permit_is_being_suspended(
-    committed: db.Database, store_folder: object
-) -> None:
-    """Whoever comes first: afterwards it is not on sale."""
-    import app as portal
-    from tests.services.conftest import settings_for
-
-    url = committed.engine.url.render_as_string(hide_password=False)
-    portal.configure(settings_for(url, store_folder))  # type: ignore[arg-type]
-    db.configure(committed)
-    with db.unit_of_work() as session:
-        user = make_user(session)
-        mine = make_business(session, owner=user)
-        actor = acting(session, user)
-        listing_id = saved(session, actor).id
-        permit_id = licensed(session, mine)["coffee-export"].id
-    for _ in range(8):
-        gate, failures = Barrier(2), list[BaseException]()
-
-        def guarded(work: object, gate: Barrier = gate, failures: list[BaseException] = failures) -> None:
-            try:
-                with db.unit_of_work() as session:
-                    gate.wait()
-                    work(session)  # type: ignore[operator]
-            except Invalid:
-                pass
-            except BaseException as error:
-                failures.append(error)
-
-        def publish(session: Session) -> None:
-            listings.make_ready(session, session.get_one(Listing, listing_id), actor, version=None)
-
-        def stop(session: Session) -> None:
-            suspend(session, session.get_one(Permit, permit_id))
-
-        threads = [Thread(target=guarded, args=(work,)) for work in (publish, stop)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert failures == []
-        with db.unit_of_work() as session:
-            listing = session.get_one(Listing, listing_id)
-            assert listing.stored_state in {ListingState.FROZEN, ListingState.DRAFT}
-            lifecycle.reinstate(session, session.get_one(Permit, permit_id), SYSTEM, "Again.")

@@ -341,6 +341,15 @@ def test_a_child_killed_between_two_records_costs_nothing(child: pdf.Child) -> N
     assert int(child.render(sheet())) != first
 
 
+def test_a_child_that_is_late_to_start_answers_for_no_other_record() -> None:
+    late = CHILD.replace("answer(b'R')", "sys.stdin.buffer.read(1); answer(b'R')")
+    made = pdf.Child([sys.executable, "-c", late], seconds=0.5, starting=0.2)
+    for _ in range(2):
+        with pytest.raises(pdf.PdfTimeout):
+            made.render(sheet())
+        assert made.pid is None, "what it says when it is ready at last is nobody's answer"
+
+
 @pytest.mark.slow
 def test_a_page_of_absurd_size_is_stopped_and_the_worker_lives(paper: bytes) -> None:
     rows = [[f"{number}", "x" * 200] for number in range(60_000)]

@@ -112,6 +112,45 @@ def test_words_people_use_find_the_product(text, code):
     assert code in [found.code for found in hs.search(text, 4)]
 
 
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("coffee", "090111"),
+        ("café", "090111"),
+        ("green coffee", "090111"),
+        ("coffee not roasted", "090111"),
+        ("café non torréfié", "090111"),
+        ("unroasted coffee", "090111"),
+        ("roasted coffee", "090121"),
+        ("ginger crushed", "091012"),
+        ("macadamia sans coques", "080262"),
+        ("tea", "090210"),
+        ("avocat", "080440"),
+        ("miel", "040900"),
+        ("sawn timber", "440729"),
+        ("bois scié", "440729"),
+        ("cobalt", "260500"),
+        ("vanille", "090510"),
+        ("handicraft baskets", "460211"),
+        ("pyrethrum", "121190"),
+        ("pyrèthre extrait", "130219"),
+        ("manioc", "071410"),
+        ("sweet potato", "071420"),
+        ("pomme de terre", "070190"),
+        ("maïs", "100590"),
+        ("cacao", "180100"),
+        ("poisson séché", "030559"),
+    ],
+)
+def test_the_likeliest_product_comes_first(text, code):
+    assert hs.search(text, 4)[0].code == code
+
+
+def test_what_shares_only_its_chapter_is_shown_when_little_is_closer():
+    assert not [found.code for found in hs.search("tea") if found.code.startswith("0901")]
+    assert len({found.code[:4] for found in hs.search("poisson")}) > 1
+
+
 def test_a_number_finds_the_subheadings_under_it_in_order():
     assert [found.code for found in hs.search("0901.2")] == ["090121", "090122"]
     assert len(hs.search("09", limit=5)) == 5
@@ -271,6 +310,27 @@ def test_marks_case_and_plural_do_not_matter_but_the_article_is_not_tea():
     assert words.fold("Cafés TORRÉFIÉS") == words.fold("cafe torrefie")
     assert words.fold("le thé") == ["the"]
     assert words.fold("the") == []
+
+
+def test_what_is_denied_is_another_word():
+    assert words.fold("Coffee; not roasted or decaffeinated") == ["coffee", "-roasted", "-decaffeinated"]
+    assert words.fold("neither crushed nor ground") == ["-crushed", "-ground"]
+    assert words.fold("Café, non torréfié") == ["cafe", "-torrefie"]
+    assert words.fold("bananas, other than plantains") == ["banana", "-plantain"]
+    assert words.fold("Coffee, whether or not roasted") == ["coffee", "roasted"]
+    assert words.fold("red or green") == ["red", "green"]
+    index = words.WordIndex()
+    index.add(1, "roasted", 1)
+    assert index.search("not roasted") == {}
+    assert index.search("not roastd") == {}, "a misspelt denial is not an assertion"
+
+
+def test_a_short_word_that_is_known_is_meant_whole():
+    index = words.WordIndex()
+    index.add(1, "tea", 1)
+    index.add(2, "teak", 1)
+    assert set(index.search("tea")) == {1}
+    assert set(index.search("te")) == {1, 2}
 
 
 def test_entries_with_all_the_words_come_before_entries_with_some():

@@ -1,27 +1,29 @@
 """From a submission to the declaration's rows, and the licences it draws on: reserved, used, given back."""
 
-import hashlib
+from collections.abc import Iterable
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session, joinedload
 
 from app.cases import numbering
 from app.cases.models import Case
 from app.cases.registry import CaseContext, JsonObject
 from app.core import clock, money
 from app.core.money import Money
+from app.identity import keys
 from app.jurisdictions import lookup
 from app.jurisdictions.model import LaneRule, Pack
 from app.permits import allocations
 from app.permits.lookup import LicensableLine
 from app.permits.models import Permit, PermitLine, PermitState
 from app.services.customs.models import Declaration, DeclarationItem
-from forms.customs import drawn
+from forms.customs import by_mass, drawn
 
 
 def of_case(session: Session, case_id: int) -> Declaration | None:
-    return session.scalar(select(Declaration).where(Declaration.case_id == case_id))
+    wanted = select(Declaration).where(Declaration.case_id == case_id).options(joinedload(Declaration.items))
+    return session.scalars(wanted).unique().one_or_none()
 
 
 def lines_of(session: Session, business_id: int, case_id: int) -> list[LicensableLine]:
@@ -29,16 +31,20 @@ def lines_of(session: Session, business_id: int, case_id: int) -> list[Licensabl
 
     What the case itself has reserved counts as still available to it.
     """
-    own: dict[int, Decimal] = {}
-    for item in session.scalars(select(DeclarationItem).join(Declaration).where(Declaration.case_id == case_id)):
-        if item.permit_line_id is not None:
-            own[item.permit_line_id] = own.get(item.permit_line_id, Decimal(0)) + (item.quantity or 0)
+    own = (
+        select(DeclarationItem.permit_line_id, func.sum(DeclarationItem.quantity).label("quantity"))
+        .join(Declaration)
+        .where(Declaration.case_id == case_id)
+        .group_by(DeclarationItem.permit_line_id)
+        .subquery()
+    )
     rows = session.execute(
-        select(PermitLine, Permit)
+        select(PermitLine, Permit, func.coalesce(own.c.quantity, 0))
         .join(Permit, Permit.id == PermitLine.permit_id)
+        .outerjoin(own, own.c.permit_line_id == PermitLine.id)
         .where(
             Permit.business_id == business_id,
-            or_(Permit.state == PermitState.ACTIVE.value, PermitLine.id.in_(sorted(own))),
+            or_(Permit.state == PermitState.ACTIVE.value, own.c.permit_line_id.is_not(None)),
         )
         .order_by(Permit.valid_to, PermitLine.id)
     )
@@ -50,12 +56,12 @@ def lines_of(session: Session, business_id: int, case_id: int) -> list[Licensabl
             kind=permit.kind,
             hs=line.hs,
             description=line.description,
-            available=line.available + own.get(line.id, Decimal(0)),
+            available=line.available + reserved,
             unit=line.unit,
             valid_to=permit.valid_to,
             destination=permit.destination,
         )
-        for line, permit in rows
+        for line, permit, reserved in rows
     ]
 
 
@@ -75,7 +81,11 @@ def total(pack: Pack, data: JsonObject) -> Money | None:
 
 
 def lane(pack: Pack, reference: str, codes: list[str], value: Money) -> tuple[str, str]:
-    """The lane and the rule that chose it: the first rule that matches. Random shares are seeded by the reference."""
+    """The lane and the rule that chose it: the first rule that matches.
+
+    Random shares are drawn by the reference and the portal's secret: the same at each submission, and nobody outside
+    can find out beforehand which reference is inspected.
+    """
     for rule in lookup.in_force(pack.lanes, clock.today(pack.zone)):
         if _matches(rule, reference, codes, value):
             return rule.lane, rule.code
@@ -87,8 +97,7 @@ def _matches(rule: LaneRule, reference: str, codes: list[str], value: Money) -> 
         return False
     if rule.min_value_minor is not None and value.minor < rule.min_value_minor:
         return False
-    draw = int.from_bytes(hashlib.sha256(f"{reference}:{rule.code}".encode()).digest()[:4], "big") % 100
-    return draw < rule.share
+    return int(keys.keyed_digest("customs lane", f"{reference}:{rule.code}")[:8], 16) % 100 < rule.share
 
 
 def item_key(case: Case, number: int) -> str:
@@ -103,11 +112,12 @@ def lodge(context: CaseContext) -> Declaration:
     """
     session, pack, case, data = context.session, context.pack, context.case, context.data
     declaration = of_case(session, case.id)
-    if declaration is not None:
-        give_back(context)
     value = total(pack, data)
     assert value is not None and case.business_id is not None  # a submission is complete
-    items = _items(session, pack, data)
+    items = _items(session, data)
+    _lock(session, [*(declaration.items if declaration else ()), *items])
+    if declaration is not None:
+        give_back(context)
     colour, rule = lane(pack, case.reference, [item.hs for item in items], value)
     if declaration is None:
         now = clock.now()
@@ -132,7 +142,7 @@ def lodge(context: CaseContext) -> Declaration:
     return declaration
 
 
-def _items(session: Session, pack: Pack, data: JsonObject) -> list[DeclarationItem]:
+def _items(session: Session, data: JsonObject) -> list[DeclarationItem]:
     currency = data["invoice"]["currency"]
     found = []
     for number, answers in enumerate(data["items"]["items"], start=1):
@@ -158,25 +168,47 @@ def _items(session: Session, pack: Pack, data: JsonObject) -> list[DeclarationIt
     return found
 
 
+def drawn_on(session: Session, items: Iterable[DeclarationItem]) -> dict[int, tuple[PermitLine, Permit]]:
+    """The permit lines the items draw on, by id, each with its permit."""
+    wanted = {item.permit_line_id for item in items if item.permit_line_id is not None}
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(PermitLine, Permit).join(Permit, Permit.id == PermitLine.permit_id).where(PermitLine.id.in_(wanted))
+    )
+    return {line.id: (line, permit) for line, permit in rows}
+
+
+def _lock(session: Session, items: Iterable[DeclarationItem]) -> None:
+    """All lines the items draw on, before the first of them changes: two declarations never wait for each other."""
+    wanted = {item.permit_line_id for item in items if item.permit_line_id is not None}
+    if wanted:
+        allocations.lock_lines(session, wanted)
+
+
 def _reserve(context: CaseContext, declaration: Declaration) -> None:
-    drawing = [item for item in declaration.items if item.permit_line_id is not None]
-    allocations.lock_lines(context.session, (item.permit_line_id for item in drawing if item.permit_line_id))
-    for item in drawing:
-        assert item.permit_line_id is not None and item.quantity is not None
+    lines = drawn_on(context.session, declaration.items)
+    for item in declaration.items:
+        if item.permit_line_id is None:
+            continue
+        assert item.quantity is not None
+        answer = "net_mass" if by_mass(lines[item.permit_line_id][0].unit) else "quantity"
         allocations.reserve(
             context.session,
             item.permit_line_id,
             declaration_item=item_key(context.case, item.number),
             quantity=item.quantity,
             value=Money(item.value_minor, item.currency),
-            field=f"items.items-{item.number - 1}-net_mass",
+            field=f"items.items-{item.number - 1}-{answer}",
         )
 
 
 def give_back(context: CaseContext) -> None:
     """Release every reservation or use of the case's declaration."""
     declaration = of_case(context.session, context.case.id)
-    for item in declaration.items if declaration else []:
+    items = declaration.items if declaration else []
+    _lock(context.session, items)
+    for item in items:
         if item.permit_line_id is not None:
             allocations.release(
                 context.session, item.permit_line_id, declaration_item=item_key(context.case, item.number)
@@ -187,6 +219,7 @@ def use(context: CaseContext) -> Declaration:
     """Turn the reservations into use: the goods are released."""
     declaration = of_case(context.session, context.case.id)
     assert declaration is not None
+    _lock(context.session, declaration.items)
     for item in declaration.items:
         if item.permit_line_id is not None:
             allocations.consume(

@@ -19,7 +19,9 @@ from app.documents.records import Standing, Verification
 from app.jurisdictions import lookup
 from app.jurisdictions.model import Pack
 from app.permits.models import Permit, PermitLine
+from app.permits.words import amount
 from app.reference import countries, incoterms, packages, transport
+from app.services.customs import declarations
 from app.services.customs.models import Declaration, DeclarationItem
 
 KIND = "export_declaration"
@@ -40,6 +42,7 @@ def issue(context: CaseContext, declaration: Declaration) -> Record:
     locale = pack.locale(pack.default_language)
     with use_locale(locale, pack.zone):
         exporter = businesses.get(context.session, declaration.business_id)
+        drawn_on = declarations.drawn_on(context.session, declaration.items)
         return records.request(
             context.session,
             kind=KIND,
@@ -59,11 +62,11 @@ def issue(context: CaseContext, declaration: Declaration) -> Record:
                     for part in (transport.name(data["transport"]["mode"]), data["transport"].get("identity"))
                     if part
                 ),
-                "delivery_terms": f"{incoterms.name(data['transport']['incoterm'])}, {data['transport']['place']}",
+                "delivery_terms": _delivery_terms(data["transport"]),
                 "invoice": _(
                     "%(number)s of %(date)s", number=data["invoice"]["number"], date=_day(data["invoice"]["date"])
                 ),
-                "items": [_item(context, item) for item in declaration.items],
+                "items": [_item(item, drawn_on) for item in declaration.items],
                 "value": str(Money(declaration.value_minor, declaration.currency)),
                 "released_on": format_date(clock.today(pack.zone)),
                 "lane": declaration.lane,
@@ -80,13 +83,17 @@ def issue(context: CaseContext, declaration: Declaration) -> Record:
         )
 
 
+def _delivery_terms(answers: JsonObject) -> str:
+    """As contracts write them (SAD box 20): "FCA Kigali (Free carrier)"."""
+    return f"{answers['incoterm']} {answers['place']} ({incoterms.name(answers['incoterm'])})"
+
+
 def _day(text: str) -> str:
     return format_date(date.fromisoformat(text))
 
 
-def _item(context: CaseContext, item: DeclarationItem) -> JsonObject:
-    line = context.session.get(PermitLine, item.permit_line_id) if item.permit_line_id else None
-    permit = context.session.get(Permit, line.permit_id) if line else None
+def _item(item: DeclarationItem, drawn_on: dict[int, tuple[PermitLine, Permit]]) -> JsonObject:
+    line, permit = drawn_on[item.permit_line_id] if item.permit_line_id is not None else (None, None)
     return {
         "number": item.number,
         "hs": item.hs,
@@ -96,7 +103,7 @@ def _item(context: CaseContext, item: DeclarationItem) -> JsonObject:
         "net_mass": format_number(item.net_mass),
         "value": str(Money(item.value_minor, item.currency)),
         "licence": permit.number if permit else None,
-        "drawn": f"{format_number(item.quantity)} {line.unit}" if line and item.quantity is not None else None,
+        "drawn": amount(item.quantity, line.unit) if line and item.quantity is not None else None,
     }
 
 

@@ -12,6 +12,7 @@ from app.core.money import Money
 from app.jurisdictions import lookup
 from app.permits import lookup as permits
 from app.permits.models import Permit, PermitLine
+from app.permits.words import amount
 from app.services.customs import declarations
 
 LANES: dict[str, Text] = {
@@ -69,6 +70,7 @@ def checks(context: CaseContext) -> list[Check]:
     found = [
         Check(LANES[declaration.lane], True if declaration.lane == "green" else None, rule, declaration.lane_rule),
     ]
+    drawn_on = declarations.drawn_on(context.session, declaration.items)
     for item in declaration.items:
         value = Money(item.value_minor, item.currency)
         price = value.amount / item.net_mass
@@ -78,14 +80,12 @@ def checks(context: CaseContext) -> list[Check]:
         )  # fmt: skip
         found.append(Check(_("Item %(number)s: the price is plausible", number=item.number), None, detail, "value"))
         if item.permit_line_id is not None:
-            line = context.session.get(PermitLine, item.permit_line_id)
-            assert line is not None and item.quantity is not None
-            permit = context.session.get(Permit, line.permit_id)
-            assert permit is not None
+            line, permit = drawn_on[item.permit_line_id]
+            assert item.quantity is not None
             detail = _(
-                "%(quantity)s %(unit)s of %(number)s; %(left)s left afterwards",
-                quantity=format_number(item.quantity), unit=line.unit, number=permit.number,
-                left=format_number(line.available),
+                "%(quantity)s of %(number)s; %(left)s left afterwards",
+                quantity=amount(item.quantity, line.unit), number=permit.number,
+                left=amount(line.available, line.unit),
             )  # fmt: skip
             found.append(Check(_("Item %(number)s: the licence covers it", number=item.number), True, detail, "permit"))
     return found

@@ -1,8 +1,8 @@
-"""A declaration is released by one officer, but in the red lane by two."""
+"""A declaration is released by one officer, but in the red lane by two. Only customs cancels a released one."""
 
 from typing import Any
 
-from app.cases.workflow import Action, Clock, Guard, State, Transition, standard_workflow
+from app.cases.workflow import Action, Clock, Guard, State, Transition, Words, standard_workflow
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
 from app.identity.policy import Permission
@@ -34,10 +34,20 @@ WORKFLOW = standard_workflow(
             Action.CANCEL,
             frozenset({State.APPROVED}),
             State.CANCELLED,
-            Permission.CASE_EDIT_OWN,
+            Permission.CASE_DECIDE,  # the goods may have left: the exporter asks, customs looks
             _l("Cancel the declaration"),
             (Guard.REASON,),
         ),
     ),
     state_titles={State.APPROVED: _l("Released"), State.SUBMITTED: _l("Lodged")},
+    words=Words(
+        sent=_l("Declaration sent"),
+        already_sent=_l("This declaration has already been sent. You can change it only if you are asked to."),
+        follow=_l("Follow this declaration"),
+        withdraw=_l("Withdraw this declaration"),
+        undo=_l(
+            "Did the goods not leave? Ask the customs office with this reference. When customs cancels the "
+            "declaration, the quantity comes back to your licence."
+        ),
+    ),
 )

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from app.cases.registry import JsonObject
-from app.core import money
+from app.core import clock, money
 from app.core.money import Money
 from app.jurisdictions import lookup
 from app.jurisdictions.model import Pack, PermitKind
@@ -29,8 +29,11 @@ class Application:
 
 
 def permit_kind(pack: Pack, data: JsonObject) -> PermitKind | None:
+    """As it is today; a kind that is no more, as it last was."""
     code = data.get("kind", {}).get("permit_kind")
-    return lookup.find(pack.permit_kinds, code) if code else None
+    if not code:
+        return None
+    return lookup.find(pack.permit_kinds, code, clock.today(pack.zone)) or lookup.find(pack.permit_kinds, code)
 
 
 def from_answers(pack: Pack, data: JsonObject) -> Application:

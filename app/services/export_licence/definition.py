@@ -8,6 +8,8 @@ from app.cases.models import Case
 from app.cases.registry import CaseContext, JsonObject, ServiceDefinition, Step, StepContext
 from app.cases.workflow import Action
 from app.core import clock
+from app.core.errors import NotAllowed
+from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.core.money import Money
 from app.jurisdictions import lookup
@@ -76,9 +78,14 @@ def _prefill(session: Session, pack: Pack, case: Case, arguments: JsonObject) ->
 
 
 def _approve(context: CaseContext) -> None:
-    """Issue the permit with its line, and the licence on paper."""
+    """Issue the permit with its line, and the licence on paper; never one that is over before it begins."""
     asked = application.from_answers(context.pack, context.data)
     assert context.case.business_id is not None
+    if asked.valid_to < clock.today(context.pack.zone):
+        raise NotAllowed(
+            _("The validity asked for is over. Send the case back, so that the applicant is asked for other days."),
+            code="validity_over",
+        )
     lines = []
     if asked.hs and asked.quantity is not None and asked.unit and asked.value:
         lines = [lifecycle.LineSpec(asked.hs, asked.description, asked.quantity, asked.unit, asked.value)]

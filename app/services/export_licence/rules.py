@@ -5,10 +5,12 @@ from app.businesses.models import BusinessState
 from app.cases.registry import CaseContext, Check
 from app.core import clock
 from app.core.errors import Problem
-from app.core.i18n import format_number
+from app.core.i18n import format_date, format_number
 from app.core.i18n import gettext as _
 from app.jurisdictions import lookup
 from app.permits import lookup as permits
+from app.permits.words import amount
+from app.reference import units
 from app.services.export_licence import application
 
 
@@ -52,11 +54,7 @@ def checks(context: CaseContext) -> list[Check]:
         )
         if permit.case_id != context.case.id
     ]
-    left = [
-        f"{permit.number}: {format_number(line.quantity - line.reserved - line.consumed)} {line.unit}"
-        for permit in held
-        for line in permit.lines
-    ]
+    left = [f"{permit.number}: {amount(line.available, line.unit)}" for permit in held for line in permit.lines]
     found = [
         Check(_("The business is active in the register"), _active(context), "", "business.active"),
         Check(
@@ -77,11 +75,21 @@ def checks(context: CaseContext) -> list[Check]:
             "permit.duplicate",
         )
     )
-    if asked.quantity and asked.value:
+    found.append(
+        Check(
+            _("The validity asked for is not over"),
+            asked.valid_to >= today,
+            _("Until %(day)s.", day=format_date(asked.valid_to)),
+            "validity",
+        )
+    )
+    if asked.quantity and asked.unit and asked.value:
         price = asked.value.amount / asked.quantity
+        unit = units.find(asked.unit)
         detail = _(
             "%(price)s %(currency)s for one %(unit)s",
-            price=format_number(round(price, 2)), currency=asked.value.currency, unit=asked.unit,
+            price=format_number(round(price, 2)), currency=asked.value.currency,
+            unit=unit.symbol if unit else asked.unit,
         )  # fmt: skip
         found.append(Check(_("The unit price is plausible"), None, detail, "value.unit_price"))
     return found

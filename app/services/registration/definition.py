@@ -14,7 +14,7 @@ from app.identity import memberships
 from app.identity.actor import MembershipRole
 from app.jurisdictions import lookup
 from app.jurisdictions.model import FeeRule, Pack
-from app.services.registration import documents, facts, records  # noqa: F401  (records registers its kind)
+from app.services.registration import documents, facts, records, tax_numbers  # noqa: F401  (records registers its kind)
 from app.services.registration.rules import checks, rules
 from app.services.registration.workflow import WORKFLOW
 from forms import registration as forms
@@ -35,6 +35,7 @@ def _facts(session: Session, pack: Pack, case: Case) -> dict[str, Any]:
     return {
         "today": clock.today(pack.zone),
         "similar": lambda name: names.similar(session, pack, name, case_id=case.id),
+        "tax_number_used": lambda number: bool(tax_numbers.others(session, CODE, number, case_id=case.id)),
     }
 
 

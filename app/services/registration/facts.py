@@ -5,14 +5,18 @@ from decimal import Decimal
 from app.businesses import names
 from app.businesses.facts import PersonFacts, RegistrationFacts
 from app.cases.registry import JsonObject
+from app.core import clock
 from app.core.money import parse
 from app.jurisdictions import lookup
 from app.jurisdictions.model import EntityType, Pack
 
 
 def legal_form(pack: Pack, data: JsonObject) -> EntityType | None:
+    """As it is today; a form that is no more, as it last was."""
     code = data.get("legal_form", {}).get("entity_type")
-    return lookup.find(pack.entity_types, code) if code else None
+    if not code:
+        return None
+    return lookup.find(pack.entity_types, code, clock.today(pack.zone)) or lookup.find(pack.entity_types, code)
 
 
 def legal_name(pack: Pack, data: JsonObject) -> str:

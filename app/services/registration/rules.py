@@ -4,7 +4,7 @@ from app.businesses import names, ownership
 from app.cases.registry import CaseContext, Check
 from app.core.errors import Invalid, Problem
 from app.core.i18n import gettext as _
-from app.services.registration import facts
+from app.services.registration import facts, tax_numbers
 
 
 def rules(context: CaseContext) -> list[Problem]:
@@ -55,6 +55,18 @@ def checks(context: CaseContext) -> list[Check]:
         ),
     ]
     register_facts = facts.from_answers(pack, data)
+    if register_facts.tax_number:
+        others = tax_numbers.others(
+            context.session, context.case.service, register_facts.tax_number, case_id=context.case.id
+        )
+        found.append(
+            Check(
+                _("No other business or application has the tax number"),
+                None if others else True,
+                ", ".join(others),
+                "tax_number.unique",
+            )
+        )
     if kind is not None and kind.has_shares:
         shares = [person.shares or 0 for person in register_facts.people if person.shares]
         percentages = ownership.percentages(shares)

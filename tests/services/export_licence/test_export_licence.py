@@ -1,15 +1,19 @@
 """Export licence: the fee, the review, the permit and its paper."""
 
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
 
 from app.cases import drafts, registry
+from app.cases.models import Outcome
+from app.cases.registry import CaseContext
 from app.cases.work import Payload
 from app.cases.workflow import Action, State
-from app.core.errors import DomainError, Invalid
+from app.core import clock
+from app.core.errors import DomainError, Invalid, NotAllowed
 from app.documents.models import Record
-from app.jurisdictions import load
+from app.jurisdictions import load, lookup
 from app.permits.models import Permit
 from tests.factories.cases import drafted, licence, pay, submitted
 from tests.services.conftest import cast, licensed, move
@@ -48,3 +52,43 @@ def test_validity_beyond_what_the_kind_allows_is_refused(rwanda, exporter):
     with pytest.raises(Invalid) as refused:
         move(rwanda, case, Action.SUBMIT, exporter, payload=Payload(declared=True))
     assert "validity.valid_to" in {problem.field for problem in refused.value.problems}
+
+
+def test_a_kind_is_the_one_of_today_not_of_a_coming_rule(rwanda):
+    pack = load.current()
+    coming = lookup.permit_kind(pack, "coffee-export").model_copy(
+        update={"valid_from": date(2999, 1, 1), "agency": "RRA", "documents": ()}
+    )
+    pack = pack.model_copy(update={"permit_kinds": (*pack.permit_kinds, coming)})
+    definition, answers = registry.service("export_licence"), {"kind": {"permit_kind": "coffee-export"}}
+    assert definition.agency(pack, answers) == "NAEB"
+    assert definition.documents(pack, answers)
+
+
+def test_a_licence_is_not_issued_for_days_that_are_over(rwanda, exporter):
+    naeb = cast(rwanda, "NAEB")
+    case = submitted(rwanda, exporter, "export_licence", licence(days=5))
+    pay(rwanda, case, exporter)
+    move(rwanda, case, Action.TAKE, naeb.registrar)
+    move(rwanda, case, Action.RECOMMEND, naeb.registrar, payload=Payload(outcome=Outcome.APPROVE))
+    definition, pack = registry.service("export_licence"), load.current()
+    answers = dict(drafts.context(rwanda, definition, pack, case).answers)
+    context = CaseContext(rwanda, pack, case, naeb.supervisor, None, answers)
+
+    def validity():
+        return next(check.passed for check in definition.checks(context) if check.rule == "validity")
+
+    assert validity() is True
+    with clock.at(clock.now() + timedelta(days=6)):
+        assert validity() is False
+        with pytest.raises(NotAllowed) as refused:
+            move(rwanda, case, Action.APPROVE, naeb.supervisor)
+    assert refused.value.code == "validity_over"
+
+
+@pytest.mark.parametrize(("currency", "right"), [("USD", True), ("RWF", False)])
+def test_francs_have_no_decimals(rwanda, exporter, currency, right):
+    raw = licence()
+    raw["quantity"] |= {"value": ["96000.50"], "currency": [currency]}
+    case = drafted(rwanda, exporter, "export_licence", raw)
+    assert case.draft["quantity"]["complete"] is right

@@ -1,19 +1,23 @@
 """Business registration: the pages' own rules and what approval makes."""
 
+from datetime import date
+
 import pytest
 from sqlalchemy import select
 
-from app.businesses.models import Business, BusinessPerson
+from app.businesses.models import Business, BusinessPerson, BusinessState
 from app.cases import drafts, registry
 from app.cases.models import Outcome
 from app.cases.registry import CaseContext, StepContext
-from app.cases.work import Payload
-from app.cases.workflow import Action
+from app.cases.work import AskedField, Payload
+from app.cases.workflow import Action, State
 from app.core import clock
+from app.core.errors import Invalid
 from app.documents.models import Record
 from app.identity import memberships
 from app.jurisdictions import load
 from forms.registration import AddressForm, PeopleForm
+from tests.factories.businesses import make_business
 from tests.factories.cases import REGISTRATION, drafted, registration, submitted
 from tests.services.conftest import move
 
@@ -57,7 +61,7 @@ def test_shares_must_add_up_exactly(rwanda, shares, right):
 def test_a_wrong_sum_says_both_numbers(rwanda):
     form = people_form(rwanda, shareholders(600, 399))
     form.validate()
-    assert any("999" in str(problem.message) and "1000" in str(problem.message) for problem in form.problems())
+    assert any("999" in str(problem.message) and "1,000" in str(problem.message) for problem in form.problems())
 
 
 def test_approval_enters_business_people_membership_and_certificate(rwanda, people):
@@ -95,10 +99,14 @@ def test_a_similar_name_must_be_looked_at(rwanda, people):
     assert not case.draft["name"]["complete"]
 
 
+def free_to_use(pack):
+    return {"today": clock.today(pack.zone), "tax_number_used": lambda number: False}
+
+
 def address_form(country, tax_number):
     pack = load.load(country)
     raw = {**REGISTRATION["address"], "tax_number": [tax_number]}
-    return AddressForm(raw, context=StepContext(pack=pack, facts={"today": clock.today(pack.zone)}))
+    return AddressForm(raw, context=StepContext(pack=pack, facts=free_to_use(pack)))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +137,7 @@ def test_a_tax_number_of_another_shape_is_refused_with_an_example(rwanda, countr
 def test_a_country_without_such_a_number_does_not_ask(rwanda):
     pack = load.current()
     bare = pack.model_copy(update={"identifiers": tuple(row for row in pack.identifiers if not row.tax_number)})
-    form = AddressForm(REGISTRATION["address"], context=StepContext(pack=bare, facts={"today": clock.today(pack.zone)}))
+    form = AddressForm(REGISTRATION["address"], context=StepContext(pack=bare, facts=free_to_use(pack)))
     assert "tax_number" not in form.clean()
 
 
@@ -143,3 +151,86 @@ def test_the_tax_number_is_in_the_register_and_on_the_certificate(rwanda, people
     business = rwanda.scalars(select(Business).where(Business.case_id == case.id)).one()
     assert business.tax_number == "999000123"
     assert rwanda.get(Record, business.record_id).data["tax_number"] == "999000123"
+
+
+def with_tax_number(number, name="Agaseke Imirasire"):
+    raw = registration(name)
+    return {**raw, "address": {**raw["address"], "tax_number": [number]}}
+
+
+def tax_check(session, case, people):
+    definition, pack = registry.service("registration"), load.current()
+    answers = dict(drafts.context(session, definition, pack, case).answers)
+    checks = definition.checks(CaseContext(session, pack, case, people.registrar, None, answers))
+    return next((check for check in checks if check.rule == "tax_number.unique"), None)
+
+
+@pytest.mark.parametrize("holder", ["business", "application", "unpaid or returned application"])
+def test_a_tax_number_in_use_is_refused_without_saying_whose(rwanda, people, holder):
+    if holder == "business":
+        make_business(rwanda, tax_number="999000123", name="Somebody Else Entirely")
+    else:
+        other = submitted(rwanda, people.stranger, raw=with_tax_number("999000123", "Somebody Else Entirely"))
+        if holder != "application":
+            move(rwanda, other, Action.TAKE, people.registrar)
+            question = Payload(fields=(AskedField("address", "address.street", "Street"),))
+            move(rwanda, other, Action.ASK, people.registrar, payload=question)
+    case = drafted(rwanda, people.applicant, raw=with_tax_number("999 000 123"))
+    assert not case.draft["address"]["complete"]
+    with pytest.raises(Invalid) as refused:
+        move(rwanda, case, Action.SUBMIT, people.applicant, payload=Payload(declared=True))
+    assert [problem.field for problem in refused.value.problems] == ["address.tax_number"]
+    assert "Somebody" not in str(refused.value.message)
+
+
+@pytest.mark.parametrize("holder", ["draft", "withdrawn", "dissolved business"])
+def test_a_tax_number_nobody_uses_any_more_is_free(rwanda, people, holder):
+    if holder == "dissolved business":
+        make_business(rwanda, tax_number="999000123").state = BusinessState.DISSOLVED
+    else:
+        other = (submitted if holder == "withdrawn" else drafted)(
+            rwanda, people.stranger, raw=with_tax_number("999000123", "Somebody Else Entirely")
+        )
+        if holder == "withdrawn":
+            move(rwanda, other, Action.WITHDRAW, people.stranger)
+    case = submitted(rwanda, people.applicant, raw=with_tax_number("999000123"))
+    assert case.state == State.SUBMITTED
+    assert tax_check(rwanda, case, people).passed is True
+
+
+def test_the_registrar_is_shown_who_else_has_the_tax_number(rwanda, people):
+    case = submitted(rwanda, people.applicant, raw=with_tax_number("999000123"))
+    business = make_business(rwanda, tax_number="999000123", name="Somebody Else Entirely")
+    found = tax_check(rwanda, case, people)
+    assert found.passed is None
+    assert found.detail == f"Somebody Else Entirely ({business.number})"
+
+
+def test_a_registered_business_is_not_its_own_double(rwanda, people):
+    case = submitted(rwanda, people.applicant, raw=with_tax_number("999000123"))
+    move(rwanda, case, Action.TAKE, people.registrar)
+    move(rwanda, case, Action.RECOMMEND, people.registrar, payload=Payload(outcome=Outcome.APPROVE))
+    move(rwanda, case, Action.APPROVE, people.supervisor)
+    assert tax_check(rwanda, case, people).passed is True
+
+
+def test_who_gives_no_tax_number_is_not_compared(rwanda, people):
+    submitted(rwanda, people.stranger, raw=registration("Somebody Else Entirely"))
+    case = submitted(rwanda, people.applicant, raw=registration("Agaseke Imirasire"))
+    assert tax_check(rwanda, case, people) is None
+
+
+def test_a_name_needs_a_letter_or_a_digit(rwanda, people):
+    case = drafted(rwanda, people.applicant, raw=registration("!!!"))
+    with pytest.raises(Invalid) as refused:
+        move(rwanda, case, Action.SUBMIT, people.applicant, payload=Payload(declared=True))
+    assert refused.value.field == "name.name"
+
+
+def test_a_legal_form_is_the_one_of_today_not_of_a_coming_law(rwanda):
+    pack = load.current()
+    now = next(row for row in pack.entity_types if row.code == "ltd")
+    coming = now.model_copy(update={"valid_from": date(2999, 1, 1), "documents": ("identity",)})
+    pack = pack.model_copy(update={"entity_types": (*pack.entity_types, coming)})
+    asked = registry.service("registration").documents(pack, {"legal_form": {"entity_type": "ltd"}})
+    assert [paper.code for paper in asked] == ["identity", "articles"]
