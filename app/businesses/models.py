@@ -11,6 +11,7 @@ from app.core.db import Base, BigId, foreign_key
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
 from app.core.money import Money
+from app.identity.history import StateChange
 
 
 class BusinessState(StrEnum):
@@ -52,6 +53,12 @@ class Business(Base):
             postgresql_where=text("state IN ('active', 'suspended')"),
         ),
         Index(
+            "uq_businesses_live_tax_number",
+            "tax_number",
+            unique=True,
+            postgresql_where=text("state IN ('active', 'suspended')"),
+        ),
+        Index(
             "ix_businesses_search_key_trgm",
             "search_key",
             postgresql_using="gin",
@@ -61,7 +68,7 @@ class Business(Base):
 
     id: Mapped[BigId]
     number: Mapped[str] = mapped_column(unique=True)
-    tax_number: Mapped[str | None] = mapped_column(index=True)
+    tax_number: Mapped[str | None]
     name: Mapped[str]
     trade_name: Mapped[str | None]
     name_key: Mapped[str]  # names.key: what makes two names the same
@@ -80,9 +87,7 @@ class Business(Base):
     case_id: Mapped[int | None] = foreign_key("cases.id")
     record_id: Mapped[int | None] = foreign_key("records.id")
 
-    people: Mapped[list["BusinessPerson"]] = relationship(
-        order_by="BusinessPerson.id", back_populates="business", lazy="selectin"
-    )
+    people: Mapped[list["BusinessPerson"]] = relationship(order_by="BusinessPerson.id", back_populates="business")
 
     @property
     def standing(self) -> BusinessState:
@@ -137,19 +142,10 @@ class BusinessPerson(Base):
     business: Mapped[Business] = relationship(back_populates="people")
 
 
-class BusinessEvent(Base):
-    """A change of state in the register, with its reason. Append-only by trigger."""
-
+class BusinessEvent(StateChange, Base):
     __tablename__ = "business_events"
 
-    id: Mapped[BigId]
     business_id: Mapped[int] = foreign_key("businesses.id")
-    from_state: Mapped[str | None]
-    to_state: Mapped[str]
-    at: Mapped[datetime]
-    actor_id: Mapped[int | None] = foreign_key("users.id")
-    actor_name: Mapped[str]
-    reason: Mapped[str]
 
 
 class NameClaim(Base):

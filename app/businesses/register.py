@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app import notifications
 from app.audit import entries, verbs
 from app.businesses import hooks, names, ownership
 from app.businesses.facts import PersonFacts, RegistrationFacts
@@ -15,6 +16,7 @@ from app.cases.models import Case
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, Problem
 from app.core.i18n import lazy_gettext as _l
+from app.identity import memberships
 from app.identity.actor import SYSTEM, Actor
 from app.identity.policy import Permission, Subject, allows
 from app.jurisdictions import load, lookup
@@ -32,7 +34,7 @@ def create(
 ) -> Business:
     """Enter an active business with its first version and people; the case's claim on the name ends.
 
-    Raises Invalid when the shares do not add up or when the name was taken in the meantime.
+    Raises Invalid when the shares do not add up or when the name or the tax number was taken in the meantime.
     """
     entity_type = lookup.entity_type(pack, facts.entity_type)
     if entity_type.has_shares:
@@ -75,6 +77,10 @@ def create(
     except IntegrityError as error:
         if "uq_businesses_live_name_key" in str(error.orig):
             raise Invalid(names.name_taken()) from error
+        if "uq_businesses_live_tax_number" in str(error.orig):
+            raise Invalid(
+                Problem(_l("A business in the register already has this tax number."), "tax_number", "tax_number_taken")
+            ) from error
         raise
     session.add(
         BusinessVersion(
@@ -118,12 +124,12 @@ def _person(person: PersonFacts, day: date) -> BusinessPerson:
 
 def suspend(session: Session, business: Business, actor: Actor, reason: str) -> None:
     """By a supervisor of the registrar, with a reason. The name stays taken. Raises NotAllowed or Invalid."""
-    _change(session, business, actor, reason, (BusinessState.ACTIVE,), BusinessState.SUSPENDED, SUSPENDED)
+    _change(session, business, actor, reason, BusinessState.ACTIVE, SUSPENDED, "business_suspended")
 
 
 def reinstate(session: Session, business: Business, actor: Actor, reason: str) -> None:
     """As ``suspend``, the other way."""
-    _change(session, business, actor, reason, (BusinessState.SUSPENDED,), BusinessState.ACTIVE, REINSTATED)
+    _change(session, business, actor, reason, BusinessState.SUSPENDED, REINSTATED, "business_reinstated")
 
 
 def _change(
@@ -131,10 +137,11 @@ def _change(
     business: Business,
     actor: Actor,
     reason: str,
-    sources: tuple[BusinessState, ...],
-    target: BusinessState,
+    source: BusinessState,
     verb: str,
+    template: str,
 ) -> None:
+    """Between active and suspended: from ``source`` to the other. Everyone who acts for the business is told."""
     registrar = load.current().registration_agency
     subject = Subject(business_id=business.id, agency=registrar)
     if actor.kind != "system" and not allows(actor, Permission.PERMIT_CONTROL, subject):
@@ -145,9 +152,9 @@ def _change(
     session.execute(select(Business.id).where(Business.id == business.id).with_for_update(key_share=True))
     session.refresh(business)
     previous = business.standing
-    if previous not in sources:
+    if previous is not source:
         raise Invalid(Problem(_l("The state of this business does not allow that."), None, "wrong_state"))
-    business.state = target
+    business.state = BusinessState.SUSPENDED if source is BusinessState.ACTIVE else BusinessState.ACTIVE
     _note(session, business, previous, actor, reason)
     entries.record(
         session,
@@ -159,6 +166,18 @@ def _change(
         agency=registrar,
         detail={"reason": reason},
     )
+    for member in memberships.members_of(session, business.id):
+        notifications.send(
+            session,
+            user_id=member.user_id,
+            template=template,
+            values={
+                "reference": business.number,
+                "title": business.name,
+                "reason": reason,
+                "path": f"/business/{business.number}",
+            },
+        )
     session.flush()
     hooks.state_changed(session, business, previous)
 

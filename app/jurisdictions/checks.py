@@ -51,6 +51,7 @@ def check(pack: Pack, rows: Rows, written: Written, facts_file: str) -> list[Mis
         *_references(rows, written),
         *_world_codes(rows),
         *_currency(pack, rows),
+        *_percentages(pack, rows),
         *_units(pack, rows, written),
         *_lanes(pack, rows, facts),
         *_drawn_twice(pack, rows),
@@ -132,6 +133,14 @@ def _currency(pack: Pack, rows: Rows) -> Iterator[Mistake]:
     for (place, _), rate in zip(rows["rates"], pack.rates, strict=True):
         if rate.currency == pack.currency:
             yield Mistake(place, "currency", "the national currency has no exchange rate to itself")
+
+
+def _percentages(pack: Pack, rows: Rows) -> Iterator[Mistake]:
+    """Who asks for a permit without a quantity declares no value, so there would be nothing to take a part of."""
+    without = {kind.code for kind in pack.permit_kinds if not kind.has_quantity}
+    for (place, _), fee in zip(rows["fees"], pack.fees, strict=True):
+        if fee.percent and fee.permit_kind in without:
+            yield Mistake(place, "percent", f"is of a declared value; {fee.permit_kind!r} has none")
 
 
 def _units(pack: Pack, rows: Rows, written: Written) -> Iterator[Mistake]:

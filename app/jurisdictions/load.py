@@ -62,11 +62,14 @@ def _version(country: str, files: list[Path]) -> str:
 
 
 def _csv_rows(path: Path) -> Iterator[tuple[int, Raw]]:
-    """Rows of a long table: ``name_en`` and ``name_fr`` become ``names``; an empty cell is an absent value."""
+    """Rows of a long table: ``name_en`` and ``name_fr`` become ``names``; an empty cell is an absent value.
+
+    A cell more than the first line names (a comma without quotation marks) becomes a field no table has.
+    """
     with path.open(encoding="utf-8", newline="") as source:
         reader = csv.DictReader(source)
         for row in reader:
-            raw: Raw = {key: value for key, value in row.items() if key is not None and value not in ("", None)}
+            raw: Raw = {key or "(surplus cells)": value for key, value in row.items() if value not in ("", None)}
             names = {key[5:]: raw.pop(key) for key in list(raw) if key.startswith("name_")}
             if names:
                 raw["names"] = names

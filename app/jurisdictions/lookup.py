@@ -86,12 +86,6 @@ def unit(pack: Pack, code: str, day: date | None = None) -> AdministrativeUnit:
     return _one(pack.units, code, day)
 
 
-def units_under(pack: Pack, parent: str | None, day: date) -> tuple[AdministrativeUnit, ...]:
-    """The units directly below ``parent`` (None: the first level) on ``day``, by name."""
-    below = (row for row in pack.units if row.parent == parent and row.in_force(day))
-    return tuple(sorted(below, key=lambda row: row.name))
-
-
 def unit_path(pack: Pack, code: str, day: date | None = None) -> tuple[AdministrativeUnit, ...]:
     """From the first level down to the unit itself. Raises NotFound."""
     row = unit(pack, code, day)

@@ -167,6 +167,12 @@ class FeeRule(Named, Dated):
         return percent
 
 
+class BillTerms(Dated):
+    """How long a bill may be paid, in calendar days; the last one counts whole."""
+
+    days_to_pay: int = Field(ge=1)
+
+
 class DocumentRule(Named, Dated):
     """A paper a registration, permit kind or declaration asks for."""
 
@@ -191,7 +197,6 @@ class PermitKind(Named, Dated):
     max_validity_days: int = Field(ge=1)
     has_quantity: bool = True
     units: tuple[UnitCode, ...] = ("KGM",)
-    approval: Literal["four_eyes", "automatic"] = "four_eyes"
     standard_days: int = Field(default=5, ge=1)
     required_for_export: bool = False  # customs asks for it on these goods
 
@@ -312,6 +317,7 @@ class Pack(Row):
     country: Literal["RW", "CG"]
     version: str
     names: Names
+    state_names: Names  # the state's own full name, as papers bear it
     portal_name: Names
     languages: tuple[str, ...]
     locales: dict[str, str]  # language → locale: {"en": "en_RW", "fr": "fr_RW"}
@@ -323,6 +329,7 @@ class Pack(Row):
     unit_levels: tuple[Names, ...]  # ("Province", "District", …)
     name_rules: NameRules
     mobile_money: MobileMoney
+    bills: BillTerms
     registration_agency: str
     customs_agency: str
     agencies: tuple[Agency, ...]
@@ -352,6 +359,10 @@ class Pack(Row):
     @property
     def name(self) -> str:
         return pick(self.names)
+
+    @property
+    def state_name(self) -> str:
+        return pick(self.state_names)
 
     def locale(self, language: str) -> str:
         return self.locales.get(language, self.locales[self.default_language])

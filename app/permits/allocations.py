@@ -173,7 +173,7 @@ def consume(
     if used < held.quantity:
         _move(session, line, held, Movement.RELEASED, held.quantity - used, Money(0, held.currency))
     movement = _move(session, line, held, Movement.CONSUMED, used, worth)
-    if permit.stored_state is PermitState.ACTIVE and _nothing_left(session, permit):
+    if permit.stored_state is PermitState.ACTIVE and nothing_left(session, permit):
         changes.apply(session, permit, PermitState.USED_UP, changes.USED_UP, SYSTEM, reason_code="quantity")
     return movement
 
@@ -257,7 +257,7 @@ def _move(
     return allocation
 
 
-def _nothing_left(session: Session, permit: Permit) -> bool:
+def nothing_left(session: Session, permit: Permit) -> bool:
     """Whether every line of the permit is used to the last unit (what is only reserved may still come back)."""
     open_line = select(PermitLine.id).where(
         PermitLine.permit_id == permit.id, PermitLine.consumed < PermitLine.quantity

@@ -20,7 +20,7 @@ from app.core.money import Money
 from app.identity.actor import SYSTEM, Actor
 from app.identity.policy import Permission, Subject, allows
 from app.jurisdictions import load
-from app.permits import changes, verification
+from app.permits import allocations, changes, verification
 from app.permits.changes import lock
 from app.permits.models import Permit, PermitLine, PermitState
 
@@ -152,8 +152,10 @@ def suspend(
 def reinstate(
     session: Session, permit: Permit, actor: Actor, reason: str, *, reason_code: str = ReasonCode.RESOLVED
 ) -> None:
-    """End a suspension."""
+    """End a suspension. A permit whose last goods left meanwhile is used up at once."""
     _control(session, permit, actor, reason, reason_code, PermitState.ACTIVE, changes.REINSTATED)
+    if permit.lines and allocations.nothing_left(session, permit):
+        changes.apply(session, permit, PermitState.USED_UP, changes.USED_UP, SYSTEM, reason_code=ReasonCode.QUANTITY)
 
 
 def revoke(session: Session, permit: Permit, actor: Actor, reason: str, *, reason_code: str = ReasonCode.OTHER) -> None:

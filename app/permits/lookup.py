@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, selectinload
 
 from app.core.errors import NotFound
 from app.documents.models import Record
 from app.identity.actor import Actor
 from app.identity.policy import Permission, Subject, allows
-from app.permits.models import Permit, PermitEvent, PermitLine, PermitState
+from app.permits.models import Permit, PermitEvent, PermitState
 
 PAGE = 20
 
@@ -84,14 +84,6 @@ def covers(permit: Permit, hs: str, destination: str) -> bool:
     return not permit.lines or not hs or any(hs.startswith(line.hs) for line in permit.lines)
 
 
-def of_kinds(session: Session, business_id: int, kinds: Collection[str]) -> list[Permit]:
-    """Every permit of these kinds the business has or had, newest first, with lines: what readiness looks at."""
-    if not kinds:
-        return []
-    statement = _permits().where(Permit.business_id == business_id, Permit.kind.in_(sorted(kinds)))
-    return list(session.scalars(statement.order_by(Permit.id.desc())))
-
-
 def held(session: Session, business_id: int, kind: str, hs: str, destination: str, day: date) -> list[Permit]:
     """Permits of a kind that are active on ``day`` and cover the goods and destination, the longest valid first."""
     statement = _permits().where(
@@ -119,39 +111,6 @@ class LicensableLine:
     unit: str
     valid_to: date
     destination: str | None
-
-
-def licensable_lines(session: Session, business_id: int, hs: str, destination: str, day: date) -> list[LicensableLine]:
-    """Lines valid on ``day`` for the goods and destination that still have something, the soonest to expire first."""
-    statement = (
-        select(PermitLine, Permit)
-        .join(Permit, Permit.id == PermitLine.permit_id)
-        .where(
-            Permit.business_id == business_id,
-            Permit.state == PermitState.ACTIVE.value,
-            Permit.valid_from <= day,
-            Permit.valid_to >= day,
-            or_(Permit.destination.is_(None), Permit.destination == destination),
-            PermitLine.reserved + PermitLine.consumed < PermitLine.quantity,
-        )
-        .order_by(Permit.valid_to, PermitLine.id)
-    )
-    return [
-        LicensableLine(
-            line_id=line.id,
-            permit_id=permit.id,
-            permit_number=permit.number,
-            kind=permit.kind,
-            hs=line.hs,
-            description=line.description,
-            available=line.available,
-            unit=line.unit,
-            valid_to=permit.valid_to,
-            destination=permit.destination,
-        )
-        for line, permit in session.execute(statement)
-        if hs.startswith(line.hs)
-    ]
 
 
 def history(session: Session, permit_id: int) -> Sequence[PermitEvent]:

@@ -11,6 +11,7 @@ from app.core.db import Base, BigId, foreign_key
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
 from app.core.money import Money
+from app.identity.history import StateChange
 from app.jurisdictions import load
 from app.jurisdictions.lookup import permit_kind
 
@@ -180,17 +181,8 @@ class Allocation(Base):
         return Money(self.value_minor, self.currency)
 
 
-class PermitEvent(Base):
-    """A change of a permit's state, with who and why. Append-only by trigger."""
-
+class PermitEvent(StateChange, Base):
     __tablename__ = "permit_events"
 
-    id: Mapped[BigId]
     permit_id: Mapped[int] = foreign_key("permits.id")
-    from_state: Mapped[str | None]
-    to_state: Mapped[str]
-    at: Mapped[datetime]
-    actor_id: Mapped[int | None] = foreign_key("users.id")
-    actor_name: Mapped[str]
-    reason: Mapped[str]
-    reason_code: Mapped[str]
+    reason_code: Mapped[str]  # lifecycle.ReasonCode: the one word that platforms hear

@@ -19,6 +19,7 @@ from tests.factories.people import make_user
 
 import_models()  # foreign keys reach into packages that a test may not import
 _numbers = count(1)
+_taxpayers = count(1)
 
 
 def facts(**changes: object) -> RegistrationFacts:
@@ -39,7 +40,7 @@ def facts(**changes: object) -> RegistrationFacts:
         ),
         "capital": Money(1_000_000, "RWF"),
         "shares_issued": 1000,
-        "tax_number": "999000001",
+        "tax_number": f"999{next(_taxpayers):06d}",
     }
     return RegistrationFacts(**(values | changes))  # type: ignore[arg-type]
 

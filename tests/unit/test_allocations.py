@@ -174,6 +174,22 @@ def test_validity_is_looked_at_when_reserving(session):
     assert caught.value.problems[0].code == "permit_expired"
 
 
+def test_a_permit_whose_last_goods_left_while_it_was_suspended_is_used_up_when_reinstated(session, permit, line_id):
+    reserve(session, line_id, quantity="1000")
+    lifecycle.suspend(session, permit, SYSTEM, "Inspection of the warehouse")
+    allocations.consume(session, line_id, declaration_item="D/1")
+    assert permit.stored_state is PermitState.SUSPENDED
+    lifecycle.reinstate(session, permit, SYSTEM, "Nothing was found")
+    assert permit.stored_state is PermitState.USED_UP
+
+
+def test_a_permit_without_goods_is_valid_again_when_reinstated(session):
+    permit = make_permit(session, make_business(session), kind="tour-operator", destination=None)
+    lifecycle.suspend(session, permit, SYSTEM, "The insurance has ended")
+    lifecycle.reinstate(session, permit, SYSTEM, "A new insurance was shown")
+    assert permit.stored_state is PermitState.ACTIVE
+
+
 def test_a_permit_is_used_up_when_every_line_is(session):
     permit = make_permit(session, make_business(session), line("100"), line("50", hs="090121"))
     first, second = (each.id for each in permit.lines)

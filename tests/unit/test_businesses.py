@@ -16,6 +16,7 @@ from app.core.errors import Invalid, NotAllowed, NotFound
 from app.core.identifiers import check_letter
 from app.identity.actor import Actor, MembershipRole, Role
 from app.jurisdictions import load
+from app.notifications.models import Message
 from tests.factories.businesses import facts, make_business
 from tests.factories.people import make_user
 
@@ -128,6 +129,19 @@ def test_suspended_and_reinstated(session, monkeypatch):
     assert verbs == {"business.registered", "business.suspended", "business.reinstated"}
 
 
+def test_its_people_are_told_with_the_reason_in_their_language(session):
+    owner = make_user(session, locale="fr_RW")
+    business = make_business(session, owner=owner)
+    boss = supervisor(session)
+    register.suspend(session, business, boss, "The seat was not found")
+    register.reinstate(session, business, boss, "The new seat was shown")
+    told = session.scalars(select(Message).where(Message.user_id == owner.id).order_by(Message.id)).all()
+    assert [message.template for message in told] == ["business_suspended", "business_reinstated"]
+    assert "The seat was not found" in told[0].body
+    assert f"/business/{business.number}" in told[0].body
+    assert all(message.locale == "fr_RW" for message in told)
+
+
 def test_finding_a_business(session):
     business = make_business(session)
     assert lookup.get(session, business.id) is business
@@ -141,3 +155,15 @@ def test_finding_a_business(session):
 
 def test_facts_are_json(session):
     assert facts().as_json()["people"][0]["shares"] == 600
+
+
+def test_a_tax_number_belongs_to_one_live_business(session) -> None:
+    first = make_business(session, name="Umusozi One Ltd", tax_number="999900001")
+    with pytest.raises(Invalid) as refused:
+        make_business(session, name="Isoko Two Ltd", tax_number="999900001")
+    assert refused.value.problems[0].code == "tax_number_taken"
+    first.state = BusinessState.DISSOLVED
+    session.flush()
+    assert make_business(session, name="Isoko Two Ltd", tax_number="999900001").tax_number == first.tax_number
+    assert make_business(session, name="Amazi Ltd", tax_number=None).tax_number is None
+    assert make_business(session, name="Imvura Ltd", tax_number=None).tax_number is None

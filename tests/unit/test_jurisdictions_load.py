@@ -224,6 +224,24 @@ MISTAKES = [
     ("units.csv", "RW-gasabo,2,RW-01", "RW-gasabo,2,RW-09", "line 14", "RW-gasabo", "parent", "'RW-09' is not a unit"),
     ("units.csv", "RW-gasabo,2,RW-01", "RW-gasabo,3,RW-01", "line 14", "RW-gasabo", "parent", "level 1, not 2"),
     ("units.csv", "RW-gasabo,2,RW-01", "RW-gasabo,4,RW-01", "line 14", "RW-gasabo", "level", "3 levels"),
+    (
+        "units.csv",
+        'RW-gasabo,2,RW-01,Gasabo,Gasabo,2006-01-01,,"NISR: List of Villages, 3 July 2019"',
+        "RW-gasabo,2,RW-01,Gasabo,Gasabo,2006-01-01,,NISR: List of Villages, 3 July 2019",
+        "line 14",
+        "RW-gasabo",
+        "(surplus cells)",
+        "not a field of this table",
+    ),
+    (
+        "fees.toml",
+        'permit_kind = "tour-operator"\namount_minor = 100000',
+        'permit_kind = "tour-operator"\npercent = "5"',
+        "fees row 14",
+        "tour-operator-licence",
+        "percent",
+        "'tour-operator' has none",
+    ),
     ("units.csv", "RW-gasabo,2,RW-01,Gasabo", "RW-gasabo,two,RW-01,Gasabo", "line 14", "RW-gasabo", "level", "'two'"),
 ]
 
@@ -271,6 +289,7 @@ FACTS = [
     ('languages = ["en", "fr"]', 'languages = ["en", "fr", "rw"]', "locales", "no locale for the language 'rw'"),
     ('currency = "RWF"', 'currency = "RWX"', "currency", "ISO 4217"),
     ('capital_city = "Kigali"\n', "", "capital_city", "is missing"),
+    ("days_to_pay = 30", "days_to_pay = 0", "bills.days_to_pay", "greater than or equal to 1"),
     ('country = "RW"', 'country = "RW"\nmotto = "x"', "motto", "is not a field"),
 ]
 

@@ -150,7 +150,5 @@ def test_rates_and_the_national_currency() -> None:
     assert caught.value.code == "no_rate"
 
 
-def test_units_below_a_parent_are_by_name() -> None:
-    names = [unit.name for unit in lookup.units_under(RW, "RW-01", TODAY)]
-    assert names == ["Gasabo", "Kicukiro", "Nyarugenge"]
+def test_the_path_of_a_unit_begins_at_the_first_level() -> None:
     assert [unit.name for unit in lookup.unit_path(RW, "RW-gasabo.remera")] == ["City of Kigali", "Gasabo", "Remera"]

@@ -263,31 +263,12 @@ def test_held_looks_at_kind_goods_destination_day_and_state(session, business, p
         assert lookup.held(session, business.id, **(ask | change)) == []
     lifecycle.suspend(session, permit, SYSTEM, "Inspection")
     assert lookup.held(session, business.id, **ask) == []
-    assert lookup.of_kinds(session, business.id, {"coffee-export", "cites"}) == [permit]
 
 
 def test_a_permit_without_goods_or_destination_covers_all(session, business):
     tours = make_permit(session, business, kind="tour-operator", destination=None)
     day = clock.today(load.current().zone)
     assert lookup.held(session, business.id, "tour-operator", "", "CN", day) == [tours]
-
-
-def test_lines_a_declaration_may_draw_on(session, business):
-    day = clock.today(load.current().zone)
-    later = make_permit(session, business, line("100"), line("50", hs="090121"), days=90)
-    sooner = make_permit(session, business, line("100"), days=30, destination=None)
-    make_permit(session, business, line("100"), destination="FR")
-    make_permit(session, make_business(session), line("100"))
-    found = lookup.licensable_lines(session, business.id, "090111", "CN", day)
-    assert [line.permit_number for line in found] == [sooner.number, later.number]
-    allocations.reserve(
-        session, sooner.lines[0].id, declaration_item="D/1", quantity=Decimal(100), value=Money(1, "RWF")
-    )
-    allocations.reserve(
-        session, later.lines[0].id, declaration_item="D/2", quantity=Decimal("99.5"), value=Money(1, "RWF")
-    )
-    (left,) = lookup.licensable_lines(session, business.id, "090111", "CN", day)
-    assert (left.permit_number, left.available, left.unit) == (later.number, Decimal("0.5"), "KGM")
 
 
 def test_lists_are_paged_by_key(session, business):
