@@ -7,6 +7,7 @@ MODULES = (
     "app.documents.tasks",
     "app.fees.tasks",
     "app.notifications.tasks",
+    "app.outbox.housekeeping",
     "app.outbox.tasks",
     "app.permits.tasks",
     "app.trade.tasks",

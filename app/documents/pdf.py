@@ -79,9 +79,12 @@ class Sheet:
 class Child:
     """One rendering process. ``render`` is for one thread at a time."""
 
-    def __init__(self, command: Sequence[str] = COMMAND, *, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, command: Sequence[str] = COMMAND, *, seconds: float = SECONDS, starting: float = STARTING_SECONDS
+    ) -> None:
         self._command = command
         self._seconds = seconds
+        self._starting = starting
         self._process: subprocess.Popen[bytes] | None = None
         self._served = 0
         self._lock = threading.Lock()
@@ -93,10 +96,10 @@ class Child:
     def render(self, sheet: Sheet) -> bytes:
         """The PDF. Raises PdfError."""
         with self._lock:
-            if self._process is None or self._process.poll() is not None or self._served >= RENDERS_A_CHILD:
-                self._start()
-            self._served += 1
             try:
+                if self._process is None or self._process.poll() is not None or self._served >= RENDERS_A_CHILD:
+                    self._start()
+                self._served += 1
                 self._send(json.dumps(asdict(sheet)).encode())
                 kind, content = self._receive(self._seconds)
             except BaseException:
@@ -125,7 +128,7 @@ class Child:
             start_new_session=True,  # Ctrl-C in a terminal is for the worker, which finishes its job first
         )
         self._served = 0
-        self._receive(STARTING_SECONDS)
+        self._receive(self._starting)
 
     def _kill(self) -> None:
         process, self._process = self._process, None

@@ -136,10 +136,6 @@ def for_case(session: Session, case_id: int) -> list[Record]:
     return list(session.scalars(select(Record).where(Record.case_id == case_id).order_by(Record.id)))
 
 
-def for_business(session: Session, business_id: int) -> list[Record]:
-    return list(session.scalars(select(Record).where(Record.business_id == business_id).order_by(Record.id.desc())))
-
-
 def by_code(session: Session, code: str) -> Record | None:
     """The record of a public code, however it was typed (lower case, with spaces or hyphens)."""
     plain = codes.tidy(code)

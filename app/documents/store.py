@@ -1,11 +1,19 @@
-"""Where bytes are kept: under their SHA-256, written once, checked each time they are read."""
+"""Where bytes are kept: under their SHA-256, written once, checked each time they are read.
 
+Bytes come before the row that names them, so a transaction that is rolled back leaves bytes nobody names; a job
+(``tasks.sweep_store``) forgets those. ``put`` therefore marks bytes that are there already as new, and marking and
+forgetting exclude each other: whoever was given a hash has at least the sweep's waiting time to commit the row.
+"""
+
+import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -15,6 +23,7 @@ from app.core.i18n import lazy_gettext as _l
 FULL_AT = 0.85  # of the disk; above it uploads are refused, so that the database next door keeps room to write
 PIECE = 1 << 20  # bytes read at a time of what may be larger than memory
 _NAME = re.compile(r"[0-9a-f]{64}")
+_DRAFT = ".draft-"
 
 
 class Damaged(Exception):
@@ -52,6 +61,12 @@ class Store(Protocol):
     def discard(self, sha256: str) -> None:
         """Forget bytes that were kept for a time only, such as a bundle. Nothing happens when they are gone."""
 
+    def older(self, than: datetime) -> Iterator[str]:
+        """The hashes of what was last put before ``than``; what a killed process left half-written is removed."""
+
+    def discard_older(self, sha256: str, than: datetime) -> bool:
+        """Forget these bytes unless somebody has put them again since ``than``; whether they were forgotten."""
+
     def check_room(self) -> None:
         """Raises DiskFull when uploads should be refused."""
 
@@ -72,50 +87,65 @@ class FolderStore:
 
     def put(self, content: bytes) -> str:
         sha256 = hashlib.sha256(content).hexdigest()
+        if not self._renew(sha256, content):
+            self._write([content])
+        return sha256
+
+    def _renew(self, sha256: str, content: bytes) -> bool:
+        """Mark what is there as new; False when nothing is there, or no longer what was put."""
         target = self.path(sha256)
-        if target.is_file() and target.stat().st_size == len(content):
-            return sha256
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-        handle, draft = tempfile.mkstemp(dir=target.parent, prefix=".draft-")
+        if not target.is_file():
+            return False
+        with self._locked(fcntl.LOCK_SH):
+            try:
+                if target.read_bytes() != content:
+                    return False
+                os.utime(target)
+            except OSError:  # forgotten meanwhile, or unreadable
+                return False
+        return True
+
+    def _write(self, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """Gives the SHA-256 and the size."""
+        digest, size = hashlib.sha256(), 0
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+        handle, draft = tempfile.mkstemp(dir=self.folder, prefix=_DRAFT)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                for piece in pieces:
+                    digest.update(piece)
+                    size += len(piece)
+                    file.write(piece)
                 file.flush()
                 os.fsync(file.fileno())
+            target = self.path(digest.hexdigest())
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             os.chmod(draft, 0o440)
-            os.replace(draft, target)
+            with self._locked(fcntl.LOCK_SH):
+                os.replace(draft, target)
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
-        return sha256
+        return digest.hexdigest(), size
+
+    @contextmanager
+    def _locked(self, kind: int) -> Iterator[None]:
+        """``LOCK_SH`` to make something new, ``LOCK_EX`` to look how old it is and forget it: one or the other."""
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o640)
+        try:
+            fcntl.flock(handle, kind)
+            yield
+        finally:
+            os.close(handle)
 
     def scratch(self) -> IO[bytes]:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o750)
         return tempfile.TemporaryFile(dir=self.folder)
 
     def put_file(self, file: IO[bytes]) -> tuple[str, int]:
-        digest, size = hashlib.sha256(), 0
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o750)
-        handle, draft = tempfile.mkstemp(dir=self.folder, prefix=".draft-")
-        try:
-            file.seek(0)
-            with os.fdopen(handle, "wb") as copy:
-                while piece := file.read(PIECE):
-                    digest.update(piece)
-                    size += len(piece)
-                    copy.write(piece)
-                copy.flush()
-                os.fsync(copy.fileno())
-            target = self.path(digest.hexdigest())
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            os.chmod(draft, 0o440)
-            os.replace(draft, target)
-        except BaseException:
-            Path(draft).unlink(missing_ok=True)
-            raise
-        _sync_folder(target.parent)
-        return digest.hexdigest(), size
+        file.seek(0)
+        return self._write(iter(lambda: file.read(PIECE), b""))
 
     def stream(self, sha256: str) -> Iterator[bytes]:
         digest, held = hashlib.sha256(), b""
@@ -135,6 +165,22 @@ class FolderStore:
     def discard(self, sha256: str) -> None:
         self.path(sha256).unlink(missing_ok=True)
 
+    def older(self, than: datetime) -> Iterator[str]:
+        for draft in self.folder.glob(f"{_DRAFT}*"):
+            if _put_before(draft, than):
+                draft.unlink(missing_ok=True)
+        for path in self.folder.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+            if _NAME.fullmatch(path.name) and _put_before(path, than):
+                yield path.name
+
+    def discard_older(self, sha256: str, than: datetime) -> bool:
+        path = self.path(sha256)
+        with self._locked(fcntl.LOCK_EX):
+            if not _put_before(path, than):
+                return False
+            path.unlink(missing_ok=True)
+        return True
+
     def get(self, sha256: str) -> bytes:
         try:
             content = self.path(sha256).read_bytes()
@@ -149,6 +195,13 @@ class FolderStore:
         usage = shutil.disk_usage(self.folder)
         if usage.used / usage.total > FULL_AT:
             raise DiskFull(retry_after=3600)
+
+
+def _put_before(path: Path, than: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < than.timestamp()
+    except FileNotFoundError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -1,13 +1,25 @@
-"""Rendering records after the decision that issued them was committed."""
+"""Rendering records after the decision that issued them was committed, and forgetting bytes that no row names."""
 
-from sqlalchemy import select
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from itertools import islice
+
+from sqlalchemy import ARRAY, Text, cast, column, func, literal, select, table, text
 from sqlalchemy.orm import Session
 
-from app.core import i18n
+from app.core import clock, i18n
 from app.documents import pdf, records, store
 from app.documents.models import Record, RecordState
 from app.jobs import queue
 from app.jurisdictions import load
+
+SWEEP = "documents.sweep_store"
+WAIT = timedelta(days=1)  # far longer than any transaction that is about to name what it put
+AT_ONCE = 20_000  # hashes in one question to the database
+FEW = 50  # unnamed files that surprise nobody
+SHARE = 0.05  # of all old files; more unnamed ones than this mean that the store is not this database's alone
+log = logging.getLogger(__name__)
 
 
 def _locked(session: Session, record_id: int) -> Record:
@@ -33,7 +45,7 @@ def render_record(session: Session, *, record_id: int) -> None:
         return
     pack = load.current()
     with i18n.use_locale(record.locale):
-        place = pack.name
+        place = pack.state_name
     content = pdf.render(
         record.template,
         record.data,
@@ -52,3 +64,38 @@ def render_record(session: Session, *, record_id: int) -> None:
     record.attempts += 1
     record.last_error = ""
     record.state = RecordState.READY
+
+
+class NotOurStore(Exception):
+    """So much in the store has no row that it must be another portal's too, or the database an old copy."""
+
+
+@queue.task(SWEEP)
+def sweep_store(session: Session) -> None:
+    """Forget bytes whose transaction was rolled back. Raises NotOurStore, and forgets nothing, when they are many."""
+    before = clock.now() - WAIT
+    hashes, looked_at = iter(store.current().older(before)), 0
+    unnamed: list[str] = []
+    while batch := list(islice(hashes, AT_ONCE)):
+        looked_at += len(batch)
+        unnamed += _unnamed(session, batch)
+    if len(unnamed) > max(FEW, SHARE * looked_at):
+        raise NotOurStore(f"{len(unnamed)} of {looked_at}")
+    forgotten = sum(store.current().discard_older(sha256, before) for sha256 in unnamed)
+    log.info("bytes without a row were forgotten", extra={"files": forgotten, "looked_at": looked_at})
+
+
+queue.periodic("23 2 * * *", SWEEP)
+
+
+def _unnamed(session: Session, hashes: Sequence[str]) -> Iterable[str]:
+    """Those that stand in no column named ``…sha256`` of any table, whichever package's it is."""
+    columns = session.execute(
+        text(
+            "SELECT table_name, column_name FROM information_schema.columns"
+            " WHERE table_schema = current_schema() AND column_name LIKE '%sha256' ORDER BY 1, 2"
+        )
+    ).all()
+    put = func.unnest(cast([*hashes], ARRAY(Text))).column_valued("put")
+    named = [select(literal(1)).select_from(table(name)).where(column(key) == put).exists() for name, key in columns]
+    return session.scalars(select(put).where(*(~each for each in named))).all()

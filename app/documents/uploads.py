@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import func, select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -21,11 +21,10 @@ from app.documents.models import Upload
 from app.documents.scanner import Scanner, Unreachable
 
 MOST_BYTES = 8 << 20
-MOST_FILES = 60  # in one case
+MOST_FILES = 60  # in force in one case
 EXAMINE_SECONDS = 30
 EXAMINER = Path(__file__).with_name("examine.py")
 EXTENSIONS = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}
-ACCEPTED = "application/pdf,image/jpeg,image/png,image/webp"  # for the accept attribute of file inputs
 
 _REASONS: dict[str, Text] = {
     "missing": _l("Choose a file to attach."),
@@ -90,29 +89,28 @@ def accept(
     case_id: int,
     code: str,
     uploaded_by: int,
-    replace: bool = True,
 ) -> Upload:
-    """Check and keep a file for requirement ``code`` of a case. The same file again is the upload that is there.
+    """Check and keep a file for requirement ``code`` of a case, in place of what was attached for it before.
 
-    ``replace`` takes back what was attached before under this code. Raises Invalid at field ``code``, DiskFull or
-    ScannerAway.
+    The same file again is the upload that is there. Raises Invalid at field ``code``, DiskFull or ScannerAway.
     """
     content = stream.read(MOST_BYTES + 1)
     if not content:
         raise refusal("empty" if filename else "missing", code)
     store.current().check_room()
     clean = examine(content, field=code)
-    sha256 = store.current().put(clean.content)
+    # Two clicks at once: the second waits here, then finds the upload of the first.
+    session.execute(text("SELECT 1 FROM cases WHERE id = :id FOR NO KEY UPDATE"), {"id": case_id})
     current = for_case(session, case_id)
-    for upload in current:
-        if upload.code == code and upload.sha256 == sha256:
-            return upload
-    if len(current) >= MOST_FILES:
+    before = [upload for upload in current if upload.code == code]
+    if len(current) - len(before) >= MOST_FILES:
         raise refusal("too_many_files", code)
-    if replace:
-        for upload in current:
-            if upload.code == code:
-                remove(session, upload)
+    sha256 = store.current().put(clean.content)
+    for upload in before:
+        if upload.sha256 == sha256:
+            return upload
+    for upload in before:
+        remove(session, upload)
     upload = Upload(
         case_id=case_id,
         code=code,
@@ -191,11 +189,6 @@ def for_case(session: Session, case_id: int) -> list[Upload]:
     """The ones in force, oldest first."""
     wanted = select(Upload).where(Upload.case_id == case_id, Upload.removed_at.is_(None)).order_by(Upload.id)
     return list(session.scalars(wanted))
-
-
-def count(session: Session, case_id: int) -> int:
-    wanted = select(func.count()).where(Upload.case_id == case_id, Upload.removed_at.is_(None))
-    return int(session.execute(wanted).scalar_one())
 
 
 def get(session: Session, upload_id: int) -> Upload:

@@ -74,12 +74,3 @@ def ask_again(session: Session, name: str, **arguments: Any) -> None:
         queue.enqueue(session, name, **arguments)
     else:
         session.execute(queue.RETRY, {"id": found, "at": clock.now()})
-
-
-def waiting(session: Session) -> int:
-    """Jobs due now and not yet started: what the readiness page and the metrics watch."""
-    due = text(
-        "SELECT count(*) FROM procrastinate_jobs WHERE status = 'todo'"
-        " AND (scheduled_at IS NULL OR scheduled_at <= :now)"
-    )
-    return int(session.execute(due, {"now": clock.now()}).scalar_one())

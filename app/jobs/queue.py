@@ -14,9 +14,10 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import BigInteger, TextualSelect, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -25,6 +26,7 @@ from app.jobs.models import JobError
 
 Handler = Callable[..., None]
 QUEUE = "default"
+_APP = f"{Path(__file__).resolve().parent.parent}/"
 log = logging.getLogger(__name__)
 
 
@@ -115,6 +117,15 @@ def enqueue(
     return int(session.execute(_ENQUEUE, values).scalar_one())
 
 
+def unfinished(name: str, argument: str) -> TextualSelect:
+    """The values of ``argument``, an id, in the jobs ``name`` that wait or run, for an ``IN`` of another statement."""
+    found = text(
+        "SELECT CAST(args ->> :argument AS bigint) AS value FROM procrastinate_jobs"
+        " WHERE task_name = :name AND status IN ('todo', 'doing')"
+    )
+    return found.bindparams(argument=argument, name=name).columns(value=BigInteger)
+
+
 @dataclass(frozen=True)
 class Job:
     id: int
@@ -139,7 +150,7 @@ def retry_of(task: Task) -> Retry:
 def describe(error: BaseException) -> str:
     """Kind and place of an error, without its message."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/app/" in frame.filename] or list(frames)
+    ours = [frame for frame in frames if frame.filename.startswith(_APP)] or list(frames)
     place = f" at {'/'.join(ours[-1].filename.split('/')[-3:])}:{ours[-1].lineno}" if ours else ""
     return f"{type(error).__name__}{place}"
 
@@ -170,7 +181,10 @@ _START = text("UPDATE procrastinate_jobs SET status = 'doing' WHERE id = :id")
 FINISH = text("SELECT procrastinate_finish_job_v1(:id, CAST(:status AS procrastinate_job_status), :delete)")
 RETRY = text("SELECT procrastinate_retry_job_v2(:id, CAST(:at AS timestamptz), NULL, NULL, NULL)")
 _FORGET = text("DELETE FROM job_errors WHERE job_id = :id")
-_FORGET_OLDER = text("DELETE FROM procrastinate_jobs WHERE task_name = :name AND status = 'failed' AND id < :id")
+_FORGET_OLDER = text(
+    "WITH older AS (DELETE FROM procrastinate_jobs WHERE task_name = :name AND status = 'failed' AND id < :id"
+    " RETURNING id) DELETE FROM job_errors USING older WHERE job_id = older.id"
+)
 
 
 def succeeded(session: Session, job: Job) -> None:

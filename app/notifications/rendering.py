@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader
+from jinja2 import Environment, FileSystemLoader, Undefined
 
 from app.core import i18n
 from app.jurisdictions import load
@@ -21,16 +21,16 @@ class Mail:
     body: str
 
 
-def _date(value: date | datetime | None) -> str:
-    if value is None:
+def _date(value: date | datetime | Undefined | None) -> str:
+    if value is None or isinstance(value, Undefined):
         return ""
     if isinstance(value, datetime):
         value = value.astimezone(i18n.zone()).date()
     return i18n.format_date(value)
 
 
-def _datetime(value: datetime | None) -> str:
-    return i18n.format_datetime(value) if value is not None else ""
+def _datetime(value: datetime | Undefined | None) -> str:
+    return "" if value is None or isinstance(value, Undefined) else i18n.format_datetime(value)
 
 
 @cache

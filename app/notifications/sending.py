@@ -13,7 +13,7 @@ from app.notifications.models import Message
 from app.notifications.rendering import render
 
 SEND = "notifications.send_mail"
-PRIVATE = frozenset({"verify_email", "reset_password", "invitation", "already_registered"})
+PRIVATE = frozenset({"verify_email", "reset_password", "invitation", "already_registered", "new_address"})
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
-"""The job that hands mail to the mail server."""
+"""The job that hands mail to the mail server, and the one that forgets private messages."""
 
 import smtplib
 import ssl
+from datetime import timedelta
 from email.message import EmailMessage
 from email.utils import format_datetime
 from urllib.parse import unquote, urlsplit
 
+from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from app.core import clock
@@ -14,6 +16,8 @@ from app.notifications import sending
 from app.notifications.models import MailState, Message
 
 REMOVED = "[removed after sending]"
+FORGET = "notifications.forget_private"
+KEPT = timedelta(days=90)
 
 
 def _failed(session: Session, failed: queue.Failed, message_id: int) -> None:
@@ -45,6 +49,20 @@ def send_mail(session: Session, message_id: int) -> None:
     session.flush()
 
 
+@queue.task(FORGET)
+def forget_private(session: Session) -> None:
+    """Delete private messages that were sent long ago: no inbox shows them, and their links no longer work."""
+    old = Message.created_at < clock.now() - KEPT
+    session.execute(
+        delete(Message).where(
+            Message.private, Message.mail_state == MailState.SENT.value, Message.case_id.is_(None), old
+        )
+    )
+
+
+queue.periodic("53 2 * * *", FORGET)
+
+
 def compose(message: Message, sender: str) -> EmailMessage:
     mail = EmailMessage()
     mail["Subject"] = message.subject
@@ -59,7 +77,7 @@ def compose(message: Message, sender: str) -> EmailMessage:
 
 
 def deliver(url: str, mail: EmailMessage) -> None:
-    """By ``smtps://``, or ``smtp://`` with STARTTLS where the server offers it."""
+    """By ``smtps://``, or ``smtp://`` with STARTTLS where the server offers it; a password never goes in the clear."""
     parts = urlsplit(url)
     host, context = parts.hostname or "localhost", ssl.create_default_context()
     if parts.scheme == "smtps":
@@ -68,9 +86,12 @@ def deliver(url: str, mail: EmailMessage) -> None:
         server = smtplib.SMTP(host, parts.port or 25, timeout=15)
     with server:
         server.ehlo()
-        if parts.scheme != "smtps" and server.has_extn("starttls"):
+        encrypted = parts.scheme == "smtps" or server.has_extn("starttls")
+        if encrypted and parts.scheme != "smtps":
             server.starttls(context=context)
             server.ehlo()
         if parts.username:
+            if not encrypted:
+                raise smtplib.SMTPNotSupportedError("the mail server offers no TLS for the password")
             server.login(unquote(parts.username), unquote(parts.password or ""))
         server.send_message(mail)

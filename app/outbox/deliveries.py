@@ -1,7 +1,6 @@
 """What became of the deliveries, for someone who can act, and starting a failed one again."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Select, func, select
@@ -46,14 +45,6 @@ def count_failed(session: Session) -> int:
     return int(session.scalar(_failed(select(func.count()).select_from(Delivery))) or 0)
 
 
-def count_by_state(session: Session) -> dict[str, int]:
-    """How many deliveries are in each state, for the administrator's page and the metrics."""
-    counts = {state.value: 0 for state in DeliveryState}
-    for state, count in session.execute(select(Delivery.state, func.count()).group_by(Delivery.state)):
-        counts[state] = count
-    return counts
-
-
 def retry(session: Session, delivery_id: int) -> Delivery:
     """Start a failed delivery again from the first attempt. Raises NotFound unless it has failed."""
     delivery = session.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
@@ -81,10 +72,4 @@ def retry_all(session: Session, endpoint: Endpoint) -> int:
     return len(found)
 
 
-def due(session: Session, now: datetime) -> int:
-    """How many should have been sent by ``now``: a number that only grows means no worker is running."""
-    statement = select(func.count()).where(Delivery.state == DeliveryState.PENDING, Delivery.next_attempt_at <= now)
-    return int(session.scalar(statement) or 0)
-
-
-__all__ = ["AT_ONCE", "count_by_state", "count_failed", "due", "failed", "retry", "retry_all"]
+__all__ = ["AT_ONCE", "count_failed", "failed", "retry", "retry_all"]

@@ -1,20 +1,25 @@
 """The addresses at which an API client hears events."""
 
 from collections.abc import Sequence
+from typing import Any, TypeVar
 
-from sqlalchemy import func, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.orm import Session, joinedload
 
 from app.core import clock
 from app.core.errors import Invalid, NotFound, Problem
 from app.core.i18n import lazy_gettext as _l
 from app.core.identifiers import public_code
 from app.identity import keys
+from app.identity.models import ApiClient
 from app.outbox import sending, wire
 from app.outbox.models import Delivery, DeliveryState, Endpoint
 
 MOST = 10
 """Endpoints one client may have at a time."""
+GONE = "410 Gone"
+"""Why an address is disabled that answered so; any other reason is a person's."""
+S = TypeVar("S", bound=Any)
 
 
 def add(
@@ -35,9 +40,7 @@ def add(
     unknown = [code for code in event_types if code not in known_types]
     if unknown or not event_types:
         raise Invalid(Problem(_l("Choose one or more of the event types you may hear."), "event_types", "unknown_type"))
-    held = session.scalar(select(func.count()).where(Endpoint.client_id == client_id, Endpoint.disabled_at.is_(None)))
-    if held is not None and held >= MOST:
-        raise Invalid(Problem(_l("One client may not have more endpoints. Remove one first."), "url", "too_many"))
+    _check_number(session, client_id)
     secret = secret or wire.new_secret()
     endpoint = Endpoint(
         uid=f"we_{public_code()}",
@@ -51,6 +54,14 @@ def add(
     session.add(endpoint)
     session.flush()
     return endpoint, secret
+
+
+def _check_number(session: Session, client_id: int) -> None:
+    # Two at once would both find room for one more.
+    session.execute(select(ApiClient.id).where(ApiClient.id == client_id).with_for_update(key_share=True))
+    held = session.scalar(select(func.count()).where(Endpoint.client_id == client_id, Endpoint.disabled_at.is_(None)))
+    if held is not None and held >= MOST:
+        raise Invalid(Problem(_l("One client may not have more endpoints. Remove one first."), "url", "too_many"))
 
 
 def of_client(session: Session, client_id: int) -> Sequence[Endpoint]:
@@ -92,4 +103,51 @@ def disable(session: Session, endpoint: Endpoint, reason: str) -> None:
     session.flush()
 
 
-__all__ = ["MOST", "add", "by_id", "disable", "get", "of_client", "remove"]
+def disabled(session: Session, *, before: int | None = None, limit: int = 50) -> Sequence[Endpoint]:
+    """The disabled addresses of clients that may use the API, newest first; ``before`` is the last id seen."""
+    statement = _disabled(select(Endpoint))
+    if before is not None:
+        statement = statement.where(Endpoint.id < before)
+    return session.scalars(
+        statement.options(joinedload(Endpoint.client)).order_by(Endpoint.id.desc()).limit(limit)
+    ).all()
+
+
+def count_disabled(session: Session) -> int:
+    """As many as ``disabled`` lists in all."""
+    return int(session.scalar(_disabled(select(func.count()).select_from(Endpoint))) or 0)
+
+
+def _disabled(statement: Select[S]) -> Select[S]:
+    return statement.join(ApiClient, ApiClient.id == Endpoint.client_id).where(
+        Endpoint.disabled_at.is_not(None), ApiClient.disabled_at.is_(None)
+    )
+
+
+def enable(session: Session, endpoint: Endpoint) -> None:
+    """Tell it what happens from now on. Raises NotFound unless it is disabled, Invalid when its client has the most.
+
+    What was given up stays so; what had failed before can be started again by ``deliveries.retry_all``.
+    """
+    _check_number(session, endpoint.client_id)
+    session.refresh(endpoint, with_for_update=True)
+    if endpoint.disabled_at is None:
+        raise NotFound()
+    endpoint.disabled_at = None
+    endpoint.disabled_reason = None
+    session.flush()
+
+
+__all__ = [
+    "GONE",
+    "MOST",
+    "add",
+    "by_id",
+    "count_disabled",
+    "disable",
+    "disabled",
+    "enable",
+    "get",
+    "of_client",
+    "remove",
+]

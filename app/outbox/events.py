@@ -47,16 +47,25 @@ def types() -> dict[str, EventType]:
     return dict(sorted(_types.items()))
 
 
-def emit(session: Session, type: str, *, subject: str, data: dict[str, Any], business_id: int | None = None) -> Event:
+def emit(
+    session: Session,
+    type: str,
+    *,
+    subject: str,
+    data: dict[str, Any],
+    business_id: int | None = None,
+    channel: str | None = None,
+) -> Event:
     """Write the event, one delivery for each endpoint that may hear it, and the jobs that will send them.
 
-    Raises LookupError for an unregistered type, pydantic.ValidationError when ``data`` does not fit its schema and
-    ValueError when the body would be too large: all three are mistakes of the caller, not of a person.
+    With ``channel`` only clients of that channel are told. Raises LookupError for an unregistered type,
+    pydantic.ValidationError when ``data`` does not fit its schema and ValueError when the body would be too large: all
+    three are mistakes of the caller, not of a person.
     """
     kind = _types.get(type)
     if kind is None:
         raise LookupError(f"the event type {type!r} is not registered")
-    return _tell(session, kind, subject, data, business_id, session.scalars(_listeners(kind)).all())
+    return _tell(session, kind, subject, data, business_id, session.scalars(_listeners(kind, channel)).all())
 
 
 def emit_test(session: Session, endpoint: Endpoint) -> Event:
@@ -96,8 +105,8 @@ def _tell(
     return event
 
 
-def _listeners(kind: EventType) -> Select[int]:
-    return (
+def _listeners(kind: EventType, channel: str | None) -> Select[int]:
+    wanted = (
         select(Endpoint.id)
         .join(Endpoint.client)
         .where(
@@ -108,6 +117,7 @@ def _listeners(kind: EventType) -> Select[int]:
         )
         .order_by(Endpoint.id)
     )
+    return wanted if channel is None else wanted.where(ApiClient.channel == channel)
 
 
 register(

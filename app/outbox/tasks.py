@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.core import clock, db
 from app.identity import keys
-from app.jobs import queue
+from app.jobs import failures, queue
 from app.outbox import endpoints, sending, wire
 from app.outbox.models import Delivery, DeliveryState, Endpoint
 
@@ -55,15 +55,16 @@ def deliver(session: Session, *, delivery_id: int) -> None:
 
 @queue.task(SWEEP)
 def sweep(session: Session) -> None:
-    """Ask again for deliveries that are overdue: their worker died, or their job was lost."""
+    """Ask again for deliveries that are overdue and that no job is about to send: theirs failed or was lost."""
     late = clock.now() - timedelta(minutes=2)
     overdue = select(Delivery.id).where(
         Delivery.state == DeliveryState.PENDING,
         Delivery.next_attempt_at < late,
         or_(Delivery.claimed_until.is_(None), Delivery.claimed_until < clock.now()),
+        Delivery.id.not_in(queue.unfinished(DELIVER, "delivery_id")),
     )
     for delivery_id in session.scalars(overdue.order_by(Delivery.next_attempt_at).limit(1000)):
-        queue.enqueue(session, DELIVER, delivery_id=delivery_id)
+        failures.ask_again(session, DELIVER, delivery_id=delivery_id)
 
 
 queue.periodic("*/5 * * * *", SWEEP)
@@ -118,7 +119,7 @@ def _settle(session: Session, claimed: _Claimed, answer: sending.Answer) -> None
         delivery.delivered_at = clock.now()
     elif answer.status == 410:
         delivery.state = DeliveryState.DISABLED.value
-        endpoints.disable(session, delivery.endpoint, "410 Gone")
+        endpoints.disable(session, delivery.endpoint, endpoints.GONE)
     else:
         delivery.last_error = answer.error or f"status {answer.status}"
         wait = wait_after(delivery.attempts, answer.retry_after)

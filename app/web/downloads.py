@@ -3,9 +3,11 @@
 Both are shown under a policy of their own, stricter than a page's: what is inside came from outside.
 """
 
+import logging
+from collections.abc import Callable
 from io import BytesIO
 
-from flask import Blueprint, Response, redirect, render_template, request, send_file, url_for
+from flask import Blueprint, Response, abort, redirect, render_template, request, send_file, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
@@ -15,13 +17,15 @@ from app.cases.models import Case
 from app.core import db
 from app.core.errors import NotFound
 from app.core.i18n import lazy_gettext as _l
-from app.documents import records, uploads
+from app.documents import records, store, uploads
 from app.documents.models import Record, RecordState
 from app.identity.actor import Actor
 from app.identity.policy import Permission, Subject, allows
+from app.web import errors
 from app.web.guards import actor, requires
 
 blueprint = Blueprint("downloads", __name__)
+log = logging.getLogger(__name__)
 
 RECORD_DOWNLOADED = verbs.register("record.downloaded", _l("Downloaded an issued document"))
 UPLOAD_OPENED = verbs.register("upload.opened", _l("Opened an attached document"))
@@ -32,6 +36,14 @@ LOOK_AGAIN = 4  # seconds between looks at a record that is being prepared
 # Older browsers do not start their PDF viewer in a sandbox, so a PDF has none; it could run no script there anyway.
 PDF_POLICY = "default-src 'none'; object-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 IMAGE_POLICY = "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-ancestors 'self'; sandbox"
+
+DAMAGED = errors.Words(
+    _l("This document cannot be shown"),
+    _l(
+        "Its file is missing or was changed where it is kept, and we give out only what is surely genuine. What was "
+        "decided stands. Trying again does not help: give the code below to those who run the portal."
+    ),
+)
 
 
 @blueprint.get("/records/<code>")
@@ -51,7 +63,7 @@ def record(code: str) -> ResponseReturnValue:
     found = _record(session, reader, code)
     if not found.ready:
         return _not_yet(found)
-    content = records.open_bytes(found)
+    content = _bytes(lambda: records.open_bytes(found))
     if reader.official:
         entries.record(
             session,
@@ -74,7 +86,7 @@ def upload(upload_id: int) -> ResponseReturnValue:
     session, reader = db.session(), actor()
     found = uploads.get(session, upload_id)
     case = _case(session, reader, found.case_id)
-    content = uploads.open_bytes(found)
+    content = _bytes(lambda: uploads.open_bytes(found))
     if reader.official:
         entries.record(
             session,
@@ -110,6 +122,15 @@ def _case(session: Session, reader: Actor, case_id: int) -> Case:
     if case is None or not any(access.may(reader, case, permission) for permission in READERS):
         raise NotFound()
     return case
+
+
+def _bytes(read: Callable[[], bytes]) -> bytes:
+    """What ``read`` gives, or the page that says why there is nothing to give, with a line in the log to find it by."""
+    try:
+        return read()
+    except store.Damaged:
+        log.exception("a document cannot be given out, reference %s", errors.reference())
+        abort(errors.page(500, words=DAMAGED))
 
 
 def _not_yet(found: Record) -> ResponseReturnValue:

@@ -11,14 +11,11 @@ from sqlalchemy import create_engine, text
 
 from app import cli
 from tests.support.database import ServerUnderTest
+from tests.unit.test_config import SAFE
 
 ROOT = Path(cli.__file__).resolve().parent.parent
 AWAY = {"KIBALI_MODE": "demo", "KIBALI_DATABASE_URL": "postgresql://kibali:s3cret@127.0.0.1:1/kibali"}
-PRODUCTION = {
-    "KIBALI_DATABASE_URL": "postgresql://kibali@127.0.0.1:1/kibali",
-    "KIBALI_SECRET_KEY": "x" * 40,
-    "KIBALI_BASE_URL": "https://permits.example",
-}
+PRODUCTION = SAFE | {"KIBALI_DATABASE_URL": "postgresql://kibali@127.0.0.1:1/kibali"}
 
 
 @pytest.fixture(autouse=True)
@@ -86,7 +83,11 @@ def test_both_packs_are_valid() -> None:
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"KIBALI_SECRET_KEY": ""}, "KIBALI_SECRET_KEY"), ({"KIBALI_BASE_URL": "http://a.example"}, "HTTPS")],
+    [
+        ({"KIBALI_SECRET_KEY": ""}, "KIBALI_SECRET_KEY"),
+        ({"KIBALI_BASE_URL": "http://a.example"}, "HTTPS"),
+        ({"KIBALI_DATABASE_URL": "not an address"}, "KIBALI_DATABASE_URL"),
+    ],
 )
 def test_the_server_does_not_start_on_unsafe_settings(changes: dict[str, str], says: str) -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("KIBALI_")}

@@ -10,6 +10,11 @@ SAFE = {
     "KIBALI_DATABASE_URL": "postgresql://kibali@db.example/kibali",
     "KIBALI_SECRET_KEY": "x" * 40,
     "KIBALI_BASE_URL": "https://permits.example",
+    "KIBALI_MAIL_URL": "smtps://portal:mail-password@mail.example",
+    "KIBALI_MOMO_URL": "https://momo.example",
+    "KIBALI_MOMO_SUBSCRIPTION_KEY": "subscription",
+    "KIBALI_MOMO_API_USER": "5f0c1f3e-0000-4000-8000-000000000001",
+    "KIBALI_MOMO_API_KEY": "key",
 }
 DEMO = {"KIBALI_MODE": "demo", "KIBALI_DATABASE_URL": "postgres://kibali@localhost/kibali"}
 
@@ -36,6 +41,15 @@ def test_production_is_the_default_and_takes_safe_settings() -> None:
         ({"KIBALI_DATABASE_URL": ""}, "KIBALI_DATABASE_URL"),
         ({"KIBALI_COUNTRY": "FR"}, "KIBALI_COUNTRY"),
         ({"KIBALI_MODE": "staging"}, "KIBALI_MODE"),
+        ({"KIBALI_BASE_URL": "https://"}, "KIBALI_BASE_URL"),
+        ({"KIBALI_TRUSTED_PROXIES": "one"}, "KIBALI_TRUSTED_PROXIES"),
+        ({"KIBALI_TRUSTED_PROXIES": "-1"}, "KIBALI_TRUSTED_PROXIES"),
+        ({"KIBALI_MAIL_URL": ""}, "KIBALI_MAIL_URL"),
+        ({"KIBALI_MAIL_URL": "mail.example"}, "KIBALI_MAIL_URL"),
+        ({"KIBALI_MOMO_URL": "http://momo.example"}, "KIBALI_MOMO_URL"),
+        ({"KIBALI_MOMO_SUBSCRIPTION_KEY": ""}, "KIBALI_MOMO_SUBSCRIPTION_KEY"),
+        ({"KIBALI_MOMO_API_USER": ""}, "KIBALI_MOMO_API_USER"),
+        ({"KIBALI_MOMO_API_KEY": ""}, "KIBALI_MOMO_API_KEY"),
     ],
 )
 def test_production_refuses_what_is_unsafe_and_names_the_setting(changes: dict[str, str], names: str) -> None:
@@ -73,6 +87,7 @@ def test_the_store_is_where_it_is_told(tmp_path: Path) -> None:
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = load(SAFE | {"KIBALI_MOMO_API_KEY": "momo-key-value", "KIBALI_MOMO_SUBSCRIPTION_KEY": "momo-sub-value"})
     shown = repr(settings)
+    assert "mail-password" not in shown
     assert "x" * 40 not in shown
     assert "momo-key-value" not in shown
     assert "momo-sub-value" not in shown

@@ -1,15 +1,21 @@
 """The store gives back exactly what it was given, or says that it cannot."""
 
 import hashlib
+import io
+import os
 import shutil
 import stat
+import threading
 from collections import namedtuple
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.core import clock
+from app.documents import store as store_module
 from app.documents.store import Damaged, DiskFull, FolderStore
 
 Usage = namedtuple("Usage", "total used free")
@@ -18,6 +24,15 @@ Usage = namedtuple("Usage", "total used free")
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "store")
+
+
+def kept(store: FolderStore) -> list[Path]:
+    return list(store.folder.glob("*/*/*"))
+
+
+def age(path: Path, days: float) -> None:
+    moment = (clock.now() - timedelta(days=days)).timestamp()
+    os.utime(path, (moment, moment))
 
 
 @given(content=st.binary(max_size=2000))
@@ -32,7 +47,7 @@ def test_bytes_come_back_as_they_were(store: FolderStore, content: bytes) -> Non
 def test_the_same_bytes_are_kept_once_and_nobody_may_write_them(store: FolderStore) -> None:
     first, second = store.put(b"paper"), store.put(b"paper")
     assert first == second
-    files = [path for path in store.folder.rglob("*") if path.is_file()]
+    files = kept(store)
     assert files == [store.folder / first[:2] / first[2:4] / first]
     assert stat.S_IMODE(files[0].stat().st_mode) & 0o222 == 0
 
@@ -63,7 +78,8 @@ def test_a_write_that_fails_leaves_nothing(store: FolderStore, monkeypatch: pyte
     monkeypatch.setattr("os.fsync", no_space)
     with pytest.raises(OSError, match="No space"):
         store.put(b"paper")
-    assert not [path for path in store.folder.rglob("*") if path.is_file()]
+    assert kept(store) == []
+    assert list(store.folder.glob(".draft-*")) == []
 
 
 @pytest.mark.parametrize(("used", "refused"), [(84, False), (85, False), (86, True)])
@@ -77,3 +93,49 @@ def test_uploads_are_refused_before_the_disk_is_full(
         assert caught.value.status == 503
     else:
         store.check_room()
+
+
+def test_bytes_that_rotted_are_made_good_by_putting_them_again(store: FolderStore) -> None:
+    sha256 = store.put(b"paper")
+    store.path(sha256).chmod(0o600)
+    store.path(sha256).write_bytes(b"pap3r")
+    assert store.put(b"paper") == sha256
+    assert store.get(sha256) == b"paper"
+
+
+def test_only_what_was_put_long_ago_is_old(store: FolderStore) -> None:
+    yesterday = clock.now() - timedelta(days=1)
+    old, new, again = store.put(b"old"), store.put(b"new"), store.put(b"again")
+    half, fresh = store.folder / ".draft-half", store.folder / ".draft-fresh"
+    for path in (half, fresh):
+        path.write_bytes(b"ha")
+    for path in (store.path(old), store.path(again), half):
+        age(path, days=2)
+    store.put_file(io.BytesIO(b"again"))
+    assert list(store.older(yesterday)) == [old]
+    assert (half.exists(), fresh.exists()) == (False, True)
+    assert store.discard_older(old, yesterday)
+    assert not store.has(old)
+    assert not store.discard_older(old, yesterday), "it is gone already"
+    assert not store.discard_older(new, yesterday)
+    assert store.has(new)
+
+
+def test_what_is_put_while_it_is_being_forgotten_is_there_afterwards(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha256 = store.put(b"paper")
+    age(store.path(sha256), days=2)
+    putting = threading.Thread(target=store.put, args=(b"paper",))
+    look = store_module._put_before
+
+    def look_then_let_the_other_in(path: Path, than: datetime) -> bool:
+        old = look(path, than)
+        putting.start()
+        putting.join(0.3)
+        return old
+
+    monkeypatch.setattr(store_module, "_put_before", look_then_let_the_other_in)
+    assert store.discard_older(sha256, clock.now() - timedelta(days=1))
+    putting.join()
+    assert store.get(sha256) == b"paper"

@@ -152,6 +152,7 @@ class Clamd:
         self.server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.server.bind(self.path)
         self.server.listen()
+        self.server.settimeout(10)  # nobody asks: the test fails instead of waiting for ever
         self.thread = threading.Thread(target=self._serve)
         self.thread.start()
 

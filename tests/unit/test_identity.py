@@ -8,7 +8,18 @@ from sqlalchemy import text
 
 from app.core import clock
 from app.core.errors import Busy, Invalid, NotFound
-from app.identity import housekeeping, keys, limits, links, memberships, passwords, people, second_factor, sessions
+from app.identity import (
+    housekeeping,
+    keys,
+    limits,
+    links,
+    memberships,
+    passwords,
+    people,
+    second_factor,
+    sessions,
+    signin,
+)
 from app.identity.actor import MembershipRole, Role
 from app.identity.models import Token, UserSession
 from app.identity.policy import Permission, allows, may_enter
@@ -254,13 +265,19 @@ def test_housekeeping_forgets_what_is_long_over_and_nothing_else(session, counte
     user = make_user(session)
     row, token = sessions.open_session(session, user, ip=None)
     links.make(session, user, "reset_password")
+    signin.remember_device(session, user.id, "a device")
     session.flush()
     housekeeping.forget_expired(session)
     assert people.actor_by_token(session, token)
     assert session.query(Token).count() == 1
+    assert signin.knows(session, user.id, "a device")
     real = clock.now
     monkeypatch.setattr(clock, "now", lambda: real() + housekeeping.KEPT + sessions.ABSOLUTE)
     housekeeping.forget_expired(session)
     session.expire_all()
     assert session.get(UserSession, row.id) is None
     assert session.query(Token).count() == 0
+    assert signin.knows(session, user.id, "a device")
+    monkeypatch.setattr(clock, "now", lambda: real() + housekeeping.DEVICES_KEPT)
+    housekeeping.forget_expired(session)
+    assert not signin.knows(session, user.id, "a device")

@@ -119,7 +119,7 @@ def test_someone_can_start_a_failed_job_again(session: Session, task: Callable[.
     assert failures.count(session) == 1
     broken.clear()
     failures.retry(session, job)
-    assert failures.waiting(session) == 1
+    assert jobs(session) == [("test.sometimes", "todo", 2)]
     queue.run_pending(session)
     assert failures.count(session) == 0
     assert session.execute(text("SELECT count(*) FROM job_errors")).scalar_one() == 0
@@ -158,10 +158,23 @@ def test_only_the_latest_failure_of_a_periodic_job_is_kept_until_it_works_again(
         latest = queue.enqueue(session, "test.sweep", timestamp=minute)
         queue.run_pending(session, reraise=False)
         assert [failure.id for failure in failures.list(session)] == [latest], "it is not tried again by itself"
+        assert session.execute(text("SELECT job_id FROM job_errors")).scalars().all() == [latest]
     broken.clear()
     queue.enqueue(session, "test.sweep", timestamp=3)
     queue.run_pending(session)
     assert failures.count(session) == 0
+
+
+def test_the_place_of_an_error_is_in_our_code_not_in_a_library_below_a_folder_named_app(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(queue, "_APP", f"{Path(__file__).parent}/")
+    library = compile("def fail():\n    raise ValueError", "/srv/app/.venv/lib/library.py", "exec")
+    names: dict[str, Any] = {}
+    exec(library, names)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        names["fail"]()
+    assert queue.describe(caught.value).startswith("ValueError at tests/unit/test_jobs.py:")
 
 
 @pytest.mark.parametrize(("failed", "seconds"), [(1, 10), (2, 40), (3, 160), (5, 2560)])

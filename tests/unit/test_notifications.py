@@ -1,6 +1,8 @@
 """Messages: in the reader's language, mailed after the commit, kept in the inbox, never leaking a secret link."""
 
 import smtplib
+import socketserver
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -8,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import time_machine
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from app import notifications
@@ -35,10 +37,7 @@ VALUES = {
     "number": "+250 ••• 001",
     "path": "/cases/EL-2026-00001-K",
 }
-OURS = [
-    "case_submitted", "information_requested", "case_approved", "case_refused", "case_assigned", "payment_received",
-    "payment_failed", "payment_surplus", "permit_suspended", "permit_expiring", "record_ready",
-]  # fmt: skip
+OURS = sorted(path.stem for path in TEMPLATES.glob("*.txt") if "{{ link }}" in path.read_text())
 
 
 @pytest.fixture(autouse=True)
@@ -89,7 +88,7 @@ def test_rendered_in_the_readers_language_not_the_writers(session: Session) -> N
 
 
 def test_without_a_mail_server_it_counts_as_sent(session: Session) -> None:
-    message = notifications.send(session, email="someone@test.example", template="record_ready", values=VALUES)
+    message = notifications.send(session, email="someone@test.example", template="case_approved", values=VALUES)
     assert message.mail_state == "queued"
     queue.run_pending(session)
     assert message.mail_state == "sent"
@@ -117,7 +116,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Server:
 
 
 def test_sent_by_the_mail_server(session: Session, server: Server) -> None:
-    message = notifications.send(session, email="someone@test.example", template="record_ready", values=VALUES)
+    message = notifications.send(session, email="someone@test.example", template="case_approved", values=VALUES)
     assert server.got == []
     queue.run_pending(session)
     (mail,) = server.got
@@ -131,7 +130,7 @@ def test_sent_by_the_mail_server(session: Session, server: Server) -> None:
 
 def test_a_server_that_is_away_is_tried_again_then_the_mail_is_listed(session: Session, server: Server) -> None:
     server.away = True
-    message = notifications.send(session, email="someone@test.example", template="record_ready", values=VALUES)
+    message = notifications.send(session, email="someone@test.example", template="case_approved", values=VALUES)
     queue.run_pending(session, reraise=False)
     assert (message.mail_state, message.attempts) == ("queued", 1)
     for _attempt in range(queue.DEFAULT.attempts - 1):
@@ -143,6 +142,51 @@ def test_a_server_that_is_away_is_tried_again_then_the_mail_is_listed(session: S
     server.away = False
     tasks.send_mail(session, message.id)
     assert message.mail_state == "sent"
+
+
+class PlainServer(socketserver.BaseRequestHandler):
+    """A mail server without TLS that notes what it is told."""
+
+    said: list[str] = []
+
+    def handle(self) -> None:
+        self.request.sendall(b"220 here\r\n")
+        for line in self.request.makefile("r"):
+            self.said.append(line.strip())
+            word = line.split(maxsplit=1)[0].upper() if line.strip() else ""
+            answers = {"EHLO": "250-here\r\n250 AUTH PLAIN LOGIN", "DATA": "354 go on", "QUIT": "221 bye"}
+            if word in {"EHLO", "MAIL", "RCPT", "DATA", "QUIT", "AUTH", "."}:
+                self.request.sendall(answers.get(word, "250 good").encode() + b"\r\n")
+
+
+@pytest.fixture
+def plain_server() -> Iterator[str]:
+    PlainServer.said.clear()
+    with socketserver.TCPServer(("127.0.0.1", 0), PlainServer) as running:
+        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"127.0.0.1:{running.server_address[1]}"
+        running.shutdown()
+        thread.join()
+
+
+def a_mail() -> EmailMessage:
+    mail = EmailMessage()
+    mail["Subject"], mail["From"], mail["To"] = "Hello", "a@kibali.example", "b@test.example"
+    mail.set_content("Good day")
+    return mail
+
+
+def test_mail_is_handed_to_a_server(plain_server: str) -> None:
+    tasks.deliver(f"smtp://{plain_server}", a_mail())
+    assert "Good day" in PlainServer.said
+    assert [line for line in PlainServer.said if line.startswith("rcpt TO")] == ["rcpt TO:<b@test.example>"]
+
+
+def test_a_password_is_not_sent_in_the_clear(plain_server: str) -> None:
+    with pytest.raises(smtplib.SMTPNotSupportedError):
+        tasks.deliver(f"smtp://portal:s3cret@{plain_server}", a_mail())
+    assert not [line for line in PlainServer.said if line.upper().startswith("AUTH")]
 
 
 def test_a_secret_link_is_not_in_the_inbox_and_is_emptied_once_sent(
@@ -163,9 +207,27 @@ def test_a_secret_link_is_not_in_the_inbox_and_is_emptied_once_sent(
     assert "secret" not in message.body
 
 
+def test_old_private_messages_are_forgotten_once_sent(session: Session) -> None:
+    user = make_user(session)
+    kept: list[int] = []
+    for template, days, state, stays in (
+        ("reset_password", 91, "sent", False),
+        ("reset_password", 91, "failed", True),
+        ("reset_password", 89, "sent", True),
+        ("case_approved", 91, "sent", True),
+    ):
+        message = notifications.send(session, user_id=user.id, template=template, values=VALUES)
+        message.created_at, message.mail_state = clock.now() - timedelta(days=days), state
+        if stays:
+            kept.append(message.id)
+    session.flush()
+    tasks.forget_private(session)
+    assert session.scalars(select(Message.id).where(Message.user_id == user.id).order_by(Message.id)).all() == kept
+
+
 def test_the_inbox_is_the_readers_own(session: Session) -> None:
     mine, other = make_user(session), make_user(session)
-    sent = [notifications.send(session, user_id=mine.id, template="record_ready", values=VALUES) for _n in range(3)]
+    sent = [notifications.send(session, user_id=mine.id, template="case_approved", values=VALUES) for _n in range(3)]
     assert inbox.unread(session, mine.id) == 3
     assert [found.id for found in inbox.messages(session, mine.id, limit=2)] == [sent[2].id, sent[1].id]
     assert [found.id for found in inbox.messages(session, mine.id, before=sent[1].id)] == [sent[0].id]
@@ -180,12 +242,12 @@ def test_the_inbox_is_the_readers_own(session: Session) -> None:
 
 def test_a_message_needs_somebody(session: Session) -> None:
     with pytest.raises(ValueError, match="user or an address"):
-        notifications.send(session, template="record_ready")
+        notifications.send(session, template="case_approved")
 
 
 def test_a_subject_cannot_smuggle_a_header(session: Session) -> None:
     values = {**VALUES, "reference": "A\r\nBcc: thief@test.example"}
-    message = notifications.send(session, email="someone@test.example", template="record_ready", values=values)
+    message = notifications.send(session, email="someone@test.example", template="case_approved", values=values)
     mail = tasks.compose(message, "no-reply@kibali.example")
     assert mail["Bcc"] is None
     assert isinstance(session.get(Message, message.id), Message)

@@ -5,7 +5,7 @@ import json
 import socket
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from app.core.errors import Invalid, NotFound
 from app.identity import keys
 from app.identity.models import ApiClient
 from app.jobs import queue
-from app.outbox import deliveries, endpoints, events, sending, tasks, wire
+from app.outbox import deliveries, endpoints, events, housekeeping, sending, tasks, wire
 from app.outbox.models import Delivery, Endpoint, Event
 from tests.api.receiver import Receiver
 
@@ -61,13 +61,15 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
-def a_client(session: Session, *, scopes: tuple[str, ...] = ("permits:read", "webhooks:manage")) -> ApiClient:
+def a_client(
+    session: Session, *, scopes: tuple[str, ...] = ("permits:read", "webhooks:manage"), channel: str = "alibaba"
+) -> ApiClient:
     client = ApiClient(
         client_id=identifiers.public_code(60),
         name="Market",
         secret_digest=identifiers.digest("secret"),
         scopes=list(scopes),
-        channel="alibaba",
+        channel=channel,
         contact="ops@market.example",
         created_at=clock.now(),
     )
@@ -119,6 +121,13 @@ def test_an_event_is_written_with_a_delivery_and_a_job_for_each_listener(session
     jobs = session.execute(sa.text("SELECT args FROM procrastinate_jobs WHERE task_name = 'outbox.deliver'")).scalars()
     assert {"delivery_id": found[0].id} in list(jobs)
     assert event.data == DATA | {"occurred_at": "2026-11-21T10:42:00Z"}
+
+
+def test_what_is_for_one_channel_is_told_to_its_clients_only(session: Session) -> None:
+    mine = an_endpoint(session, "https://one.example/hook", a_client(session, channel="alibaba"))
+    an_endpoint(session, "https://two.example/hook", a_client(session, channel="fliggy"))
+    event = events.emit(session, CHANGED, subject="permit:1", data=DATA, channel="alibaba")
+    assert session.scalars(sa.select(Delivery.endpoint_id).where(Delivery.event_id == event.id)).all() == [mine.id]
 
 
 def test_what_is_rolled_back_was_never_said(committed: db.Database, receiver: Receiver) -> None:
@@ -240,10 +249,9 @@ def test_ten_failures_end_it_visibly_and_it_can_be_started_again(committed: db.D
             (row,) = deliveries.failed(session)
             assert (row.id, row.event.type, row.endpoint.client.name) == (delivery_id, CHANGED, "Market")
             assert deliveries.failed(session, before=row.id) == []
-            assert deliveries.count_by_state(session) == {"pending": 0, "delivered": 0, "failed": 1, "disabled": 0}
+            assert deliveries.count_failed(session) == 1
         with db.unit_of_work() as session:
             deliveries.retry(session, delivery_id)
-            assert deliveries.due(session, clock.now()) == 1
         queue.run_pending()
     assert len(receiver.heard) == 11
     assert delivery(delivery_id).state == "delivered"
@@ -366,6 +374,36 @@ def test_a_delivery_whose_worker_died_is_taken_over(committed: db.Database, rece
     assert delivery(delivery_id).state == "delivered"
 
 
+def jobs(session: Session) -> list[tuple[str, Any]]:
+    rows = session.execute(sa.text("SELECT status::text, args FROM procrastinate_jobs ORDER BY id"))
+    return [(row.status, row.args) for row in rows]
+
+
+def test_a_backlog_is_not_asked_for_again_and_again(committed: db.Database) -> None:
+    with time_machine.travel(datetime(2026, 11, 21, 10, tzinfo=UTC), tick=False) as moment:
+        delivery_id = told("http://127.0.0.1:9/")
+        moment.shift(3600)
+        with db.unit_of_work() as session:
+            tasks.sweep(session)
+            tasks.sweep(session)
+            assert jobs(session) == [("todo", {"delivery_id": delivery_id})], "its job waits and will come"
+
+
+def test_a_job_that_failed_for_good_is_started_again_not_joined_by_others(
+    committed: db.Database, receiver: Receiver
+) -> None:
+    delivery_id = told(receiver.url)
+    with db.unit_of_work() as session:
+        session.execute(sa.text("UPDATE procrastinate_jobs SET status = 'failed'"))
+        session.execute(sa.update(Delivery).values(next_attempt_at=clock.now() - timedelta(hours=1)))
+    for _ in range(2):
+        with db.unit_of_work() as session:
+            tasks.sweep(session)
+            assert jobs(session) == [("todo", {"delivery_id": delivery_id})]
+    queue.run_pending()
+    assert delivery(delivery_id).state == "delivered"
+
+
 def test_nothing_is_locked_while_the_other_side_thinks(committed: db.Database, receiver: Receiver) -> None:
     delivery_id = told(receiver.url)
     seen: list[int] = []
@@ -402,6 +440,49 @@ def test_a_disabled_client_is_told_nothing(committed: db.Database, receiver: Rec
     queue.run_pending()
     assert receiver.heard == []
     assert delivery(delivery_id).state == "disabled"
+
+
+# --- forgetting ------------------------------------------------------------------------------------------------------
+
+
+def test_what_everybody_heard_is_forgotten_after_90_days_and_nothing_else(session: Session) -> None:
+    an_endpoint(session, "https://one.example/hook")
+    an_endpoint(session, "https://two.example/hook")
+    now, old = clock.now(), clock.now() - timedelta(days=91)
+    delivered = {"state": "delivered", "delivered_at": old}
+    cases: dict[str, tuple[datetime, list[dict[str, Any]], bool]] = {
+        "heard": (old, [delivered, delivered], True),
+        "given up": (old, [delivered, {"state": "disabled"}], True),
+        "young": (now - timedelta(days=89), [delivered | {"delivered_at": now}] * 2, False),
+        "heard late": (old, [delivered, delivered | {"delivered_at": now - timedelta(days=89)}], False),
+        "failed": (old, [delivered, {"state": "failed"}], False),
+        "on its way": (old, [delivered, {"state": "pending"}], False),
+    }
+    made: dict[str, int] = {}
+    for name, (created_at, states, _gone) in cases.items():
+        event = emit(session)
+        event.created_at = created_at
+        made[name] = event.id
+        rows = session.scalars(sa.select(Delivery).where(Delivery.event_id == event.id).order_by(Delivery.id)).all()
+        for row, state in zip(rows, states, strict=True):
+            for key, value in state.items():
+                setattr(row, key, value)
+    session.flush()
+    housekeeping.forget_delivered(session)
+    left = set(session.scalars(sa.select(Event.id)))
+    assert {name for name, number in made.items() if number not in left} == {
+        name for name, (_at, _states, gone) in cases.items() if gone
+    }
+    assert session.scalar(sa.select(sa.func.count()).select_from(Delivery)) == 2 * len(left), "deliveries go with them"
+
+
+def test_forgetting_goes_on_until_all_is_done(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(housekeeping, "AT_ONCE", 2)
+    for _ in range(5):
+        emit(session).created_at = clock.now() - timedelta(days=91)
+    queue.enqueue(session, housekeeping.FORGET)
+    assert queue.run_pending(session) == 3
+    assert session.scalars(sa.select(Event.id)).all() == []
 
 
 # --- where it may go -------------------------------------------------------------------------------------------------
@@ -533,6 +614,49 @@ def test_a_client_has_ten_endpoints_at_most(session: Session) -> None:
         an_endpoint(session, f"https://one.example/{number}", client)
     with pytest.raises(Invalid):
         an_endpoint(session, "https://one.example/11", client)
+
+
+def test_two_at_once_do_not_make_eleven(committed: db.Database) -> None:
+    with db.unit_of_work() as session:
+        client = a_client(session)
+        for number in range(9):
+            an_endpoint(session, f"https://one.example/{number}", client)
+
+    def add() -> None:
+        with db.unit_of_work() as session:
+            an_endpoint(session, "https://one.example/second", client)
+
+    with ThreadPoolExecutor(1) as pool:
+        with db.unit_of_work() as session:
+            an_endpoint(session, "https://one.example/first", client)
+            second = pool.submit(add)
+            wait([second], timeout=0.3)
+        assert isinstance(second.exception(timeout=10), Invalid)
+
+
+def test_a_disabled_endpoint_can_be_enabled_again(session: Session) -> None:
+    endpoint = an_endpoint(session, "https://one.example/hook")
+    with pytest.raises(NotFound):
+        endpoints.enable(session, endpoint)
+    endpoints.disable(session, endpoint, "410 Gone")
+    assert [row.id for row in endpoints.disabled(session)] == [endpoint.id]
+    assert endpoints.disabled(session, before=endpoint.id) == []
+    endpoints.enable(session, endpoint)
+    assert (endpoint.disabled_at, endpoint.disabled_reason) == (None, None)
+    assert endpoints.count_disabled(session) == 0
+    event = emit(session)
+    assert session.scalars(sa.select(Delivery.endpoint_id).where(Delivery.event_id == event.id)).all() == [endpoint.id]
+
+
+def test_enabling_does_not_exceed_the_most(session: Session) -> None:
+    client = a_client(session)
+    first = an_endpoint(session, "https://one.example/hook", client)
+    endpoints.disable(session, first, "410 Gone")
+    for number in range(10):
+        an_endpoint(session, f"https://one.example/{number}", client)
+    with pytest.raises(Invalid):
+        endpoints.enable(session, first)
+    assert first.disabled_at is not None
 
 
 def test_a_test_message_goes_to_one_endpoint(committed: db.Database, receiver: Receiver) -> None:

@@ -131,6 +131,47 @@ def test_without_a_quantity_something_must_be_left() -> None:
     )
 
 
+def test_a_licence_without_lines_is_none_at_the_border_where_goods_are_counted_against_it() -> None:
+    found = ask(whole(coffee_export=permit("coffee-export", None)))
+    assert row(found, "coffee-export").state is RowState.NOT_ENOUGH
+    assert ask(whole(phytosanitary=permit("phytosanitary", None))).ready
+
+
+def test_a_declaration_draws_on_the_permit_customs_asks_for_where_most_is_left() -> None:
+    licences = (
+        permit("coffee-export", "0", number=2),
+        permit("coffee-export", "700", number=3),
+        permit("coffee-export", "12", unit="TNE", number=4),
+    )
+    others = (permit("phytosanitary", "90000", number=5), permit("origin-china", "90000", number=6))
+    found = ask(Standing(BusinessState.ACTIVE, (*others, *licences)))
+    assert found.permit_line == 4
+    wood = Question("442011", "CN", "alibaba-com", Decimal(5), "H87")
+    kinds = [each.code for each in ask(Standing(), wood).rows if each.kind]
+    assert "processed-wood" in kinds
+    held = tuple(
+        permit(kind, "9", hs="4420", unit="H87", number=100 + number) for number, kind in enumerate(reversed(kinds))
+    )
+    carved = ask(Standing(BusinessState.ACTIVE, held), wood)
+    assert carved.ready
+    assert carved.permit_line == next(each.lines[0].id for each in held if each.kind == "processed-wood")
+    reordered = replace(carved, rows=tuple(reversed(carved.rows)))
+    assert reordered.permit_line == carved.permit_line, "whatever rule was read first"
+
+
+def test_the_edition_of_a_permit_kind_that_is_in_force_counts_not_a_later_one() -> None:
+    coming = [
+        kind.model_copy(update={"valid_from": date(2027, 6, 1), "has_quantity": False})
+        for kind in RW.permit_kinds
+        if kind.code == "coffee-export"
+    ]
+    pack = RW.model_copy(update={"permit_kinds": (*RW.permit_kinds, *coming)})
+    short = whole(coffee_export=permit("coffee-export", "5000"))
+    assert not readiness.evaluate(pack, COFFEE, short, NOW).ready
+    later = datetime(2027, 6, 2, tzinfo=UTC)
+    assert row(readiness.evaluate(pack, COFFEE, short, later), "coffee-export").state is RowState.HELD
+
+
 @pytest.mark.parametrize("other", [{"destination": "US"}, {"hs": "090121"}])
 def test_a_permit_for_other_goods_or_another_country_does_not_count(other: dict[str, str]) -> None:
     found = ask(whole(coffee_export=permit("coffee-export", **other)))  # type: ignore[arg-type]

@@ -108,6 +108,30 @@ def test_a_failed_command_shows_the_end_of_its_log(house: Path) -> None:
         bootstrap.run(["sh", "-c", "echo no network here; exit 3"], "step.log", "It did not work.")
 
 
+def test_what_pip_tried_again_is_not_what_went_wrong(house: Path) -> None:
+    said = "printf 'WARNING: Retrying (Retry(total=0))\nERROR: No matching distribution\n'; exit 1"
+    with pytest.raises(bootstrap.Problem) as told:
+        bootstrap.run(["sh", "-c", said], "pip.log", "It did not work.")
+    assert "No matching distribution" in str(told.value)
+    assert "    WARNING" not in str(told.value)
+
+
+def test_going_back_to_an_older_lock_installs_again(
+    house: Path, commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bootstrap, "works", lambda python: True)
+    (house / ".venv").mkdir()
+    bootstrap.python_packages("run")
+    older = (house / "requirements.txt").read_bytes()
+    (house / "requirements.txt").write_text("flask==3.1.4\n")
+    (house / "requirements-dev.txt").write_text("flask==3.1.4\n")
+    bootstrap.python_packages("test")
+    (house / "requirements.txt").write_bytes(older)
+    (house / "requirements-dev.txt").write_bytes(older)
+    bootstrap.python_packages("run")
+    assert len(commands) == 3
+
+
 def test_an_old_python_without_a_newer_one_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bootstrap, "OLDEST", (99, 0))
     monkeypatch.setattr(bootstrap.shutil, "which", lambda name: None)

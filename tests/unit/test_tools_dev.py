@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ def demo(tmp_path: Path) -> dev.Demo:
 
 
 @pytest.fixture
-def taken() -> int:
+def taken() -> Iterator[int]:
     with socket.socket() as listener:
         listener.bind((dev.HOST, 0))
         listener.listen()
@@ -45,9 +46,31 @@ def _said(part: dev.Part) -> str:
 
 
 def test_a_port_in_use_is_one_sentence_with_the_way_out(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PORT", str(taken))
     with pytest.raises(dev.Problem, match=rf"Port {taken} is already in use .* PORT=\d+ make run"):
-        dev._choices()
+        dev._check_port(taken)
+
+
+def test_a_port_for_root_alone_is_not_said_to_be_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(port: int) -> int:
+        raise PermissionError
+
+    monkeypatch.setattr(dev, "_bind", refuse)
+    with pytest.raises(dev.Problem, match="Only root may use port 80"):
+        dev._check_port(80)
+
+
+def test_a_second_start_is_told_where_the_first_is(tmp_path: Path) -> None:
+    with dev._alone(tmp_path, "RW", 8010):
+        with (
+            pytest.raises(dev.Problem, match=r"already running .* http://127\.0\.0\.1:8010\. .* COUNTRY=CG"),
+            dev._alone(tmp_path, "RW", 8020),
+        ):
+            pass
+        (tmp_path / "cg").mkdir()
+        with dev._alone(tmp_path / "cg", "CG", 8020):
+            pass
+    with dev._alone(tmp_path, "RW", 8030):
+        assert (tmp_path / "running").read_text() == "http://127.0.0.1:8030"
 
 
 @pytest.mark.parametrize(("name", "value"), [("PORT", "http"), ("PORT", "0"), ("PORT", "70000"), ("COUNTRY", "FR")])
@@ -59,6 +82,12 @@ def test_a_wrong_choice_is_named(name: str, value: str, monkeypatch: pytest.Monk
 
 def test_a_stand_in_moves_when_its_port_is_taken(taken: int) -> None:
     assert dev._port(taken) != taken
+
+
+def test_a_stand_in_leaves_the_portal_its_port(taken: int) -> None:
+    free = dev._port(taken)
+    assert dev._port(free) == free
+    assert dev._port(free, free) not in {free, taken}
 
 
 def test_a_full_disk_is_said_before_anything_starts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -95,6 +124,16 @@ def test_a_part_that_ended_is_found_and_named(demo: dev.Demo) -> None:
         demo.wait_until_ready("http://127.0.0.1:9")
 
 
+def test_the_refusal_is_told_and_not_the_servers_remark_on_it(tmp_path: Path) -> None:
+    log = tmp_path / "web.log"
+    log.write_text("Kibali cannot start. KIBALI_SECRET_KEY is missing.\n[ERROR] Unexpected exit from worker-1\n")
+    assert dev._story(log) == "Kibali cannot start. KIBALI_SECRET_KEY is missing."
+    log.write_text("[ERROR] Unexpected exit from worker-1\n")
+    assert dev._story(log) == "[ERROR] Unexpected exit from worker-1"
+    log.write_text("")
+    assert dev._story(log) == "it said nothing."
+
+
 def test_nothing_is_left_not_even_grandchildren(demo: dev.Demo) -> None:
     demo.start("web", "-c", PARENT)
     grandchild = int(_said(demo.parts[0]))
@@ -103,6 +142,16 @@ def test_nothing_is_left_not_even_grandchildren(demo: dev.Demo) -> None:
     assert demo.parts[0].process.returncode == -signal.SIGTERM
     while _alive(grandchild):  # killed; the kernel may take a moment to say so
         threading.Event().wait(0.01)
+
+
+def test_nothing_is_left_when_the_terminal_is_gone(demo: dev.Demo, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*words: object, **options: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    demo.start("web", "-c", "import time; time.sleep(60)")
+    monkeypatch.setattr("builtins.print", gone)
+    demo.stop()
+    assert demo.parts[0].process.returncode == -signal.SIGTERM
 
 
 def test_a_part_that_will_not_end_is_killed_after_the_grace(demo: dev.Demo, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The private PostgreSQL: adopted when it still runs, shared, stopped by the last, and honest about a broken folder."""
 
+import os
 from pathlib import Path
 
 import psycopg
@@ -64,6 +65,7 @@ def test_a_folder_that_is_no_database_is_not_touched(tmp_path: Path) -> None:
     with pytest.raises(PostgresError, match="not a whole PostgreSQL database"):
         server.start()
     assert (server.data / "notes.txt").read_text() == "mine"
+    server.remove()
 
 
 def test_a_database_of_another_version_is_named(tmp_path: Path) -> None:
@@ -72,3 +74,37 @@ def test_a_database_of_another_version_is_named(tmp_path: Path) -> None:
     (server.data / "PG_VERSION").write_text("9\n")
     with pytest.raises(PostgresError, match="made by PostgreSQL 9"):
         server.start()
+    server.remove()
+
+
+def test_nothing_is_left_on_the_disk(tmp_path: Path) -> None:
+    server = Server(tmp_path / "server", fast=True)
+    with server.in_use():
+        assert server.data.exists()
+    server.remove()
+    assert not server.data.exists()
+    assert not server.root.exists()
+    assert not server.socket.exists()
+
+
+def test_a_server_that_somebody_shares_is_left_running(server: Server) -> None:
+    with server.share(), server.in_use() as url:
+        pass
+    assert _answers(url)
+    server.stop()
+
+
+def test_ctrl_c_does_not_reach_the_commands(server: Server) -> None:
+    """They are in no group of ours: an initdb that Ctrl-C kills would be told as a full disk."""
+    told = server.root / "session"
+    told.touch(mode=0o666)
+    told.chmod(0o666)
+    script = server.root / "ask"
+    script.write_text(f"#!/bin/sh\ncut -d' ' -f6 /proc/$$/stat > {told}\n")
+    script.chmod(0o755)
+    kept, server.bin = server.bin, server.root
+    try:
+        server._run("ask")
+    finally:
+        server.bin = kept
+    assert int(told.read_text()) != os.getsid(0)

@@ -208,13 +208,31 @@ def test_files_are_shown_under_their_own_policy(
     assert "sandbox" in client.get(f"/files/{photo.id}").headers["Content-Security-Policy"]
 
 
-def test_one_paper_for_each_requirement_unless_more_are_asked_for(session: Session, case: Case) -> None:
+def test_one_paper_for_each_requirement(session: Session, case: Case) -> None:
     first = attach(session, case, papers.pdf(), "one.pdf")
     assert attach(session, case, papers.pdf(), "again.pdf").id == first.id, "a double click attaches nothing twice"
     second = attach(session, case, papers.pdf(pages=2), "two.pdf")
     assert [upload.id for upload in uploads.for_case(session, case.id)] == [second.id]
-    third = attach(session, case, papers.pdf(pages=3), "three.pdf", replace=False)
-    assert [upload.id for upload in uploads.for_case(session, case.id)] == [second.id, third.id]
     uploads.remove(session, second)
-    assert uploads.count(session, case.id) == 1
+    assert uploads.for_case(session, case.id) == []
     assert uploads.open_bytes(uploads.get(session, second.id)), "an earlier submission may rest on it"
+
+
+def test_a_document_whose_file_rotted_is_not_given_out_and_says_whom_to_ask(
+    client: FlaskClient, sign_in: Callable[..., FlaskClient], session: Session, case: Case, record: Record
+) -> None:
+    paper = attach(session, case, papers.pdf(), "one.pdf")
+    auditor = make_user(session, role=Role.AUDITOR)
+    session.commit()
+    sign_in(auditor)
+    place = store.current()
+    assert isinstance(place, store.FolderStore)
+    for sha256 in (record.sha256 or "", paper.sha256):
+        place.path(sha256).chmod(0o600)
+        place.path(sha256).write_bytes(b"%PDF-1.7 forged")
+    for address in (f"/records/{record.code}.pdf", f"/files/{paper.id}"):
+        page = client.get(address)
+        assert page.status_code == 500
+        assert "This document cannot be shown" in page.text
+        assert b"forged" not in page.data
+    assert downloads(session) == [], "nothing was handed over"
