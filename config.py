@@ -4,6 +4,10 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 Mode = Literal["production", "demo", "test"]
 Country = Literal["RW", "CG"]
@@ -19,18 +23,18 @@ class SettingsError(Exception):
 class Settings:
     mode: Mode = "production"
     country: Country = "RW"
-    database_url: str = ""
+    database_url: str = field(default="", repr=False)  # it may hold a password
     secret_key: str = field(default="", repr=False)
     base_url: str = "http://127.0.0.1:8000"
     store: Path = ROOT / ".local" / "store"
     https: bool = True
     demo_accounts: bool = False
-    mail_url: str = ""  # smtp://user:password@host:port, or empty: the demo mailbox only
+    mail_url: str = field(default="", repr=False)  # smtp://user:password@host:port, or empty: the demo mailbox only
     momo_url: str = "http://127.0.0.1:8001"
     momo_subscription_key: str = field(default="", repr=False)
     momo_api_user: str = ""
     momo_api_key: str = field(default="", repr=False)
-    momo_environment: str = "sandbox"
+    momo_environment: str = ""  # MTN's X-Target-Environment; empty: the country's own
     clamav: str = ""  # ClamAV's socket or host:port; empty: files are not scanned for viruses
     webhook_private_hosts: bool = False  # allow delivery to loopback: the demo's marketplace
     metrics_token: str = field(default="", repr=False)  # who may read /metrics from elsewhere than this machine
@@ -48,8 +52,21 @@ class Settings:
             raise SettingsError(f"KIBALI_COUNTRY is {self.country!r}; it must be RW or CG.")
         if not self.database_url:
             raise SettingsError("KIBALI_DATABASE_URL is not set. Give it the address of a PostgreSQL 15 or newer.")
-        if self.mode != "production":
-            return
+        if not _is_postgresql(self.database_url):
+            raise SettingsError(
+                "KIBALI_DATABASE_URL is not an address of a PostgreSQL database. "
+                "Write it like this: postgresql://user:password@host:5432/name"
+            )
+        if not urlsplit(self.base_url).hostname:
+            raise SettingsError(
+                "KIBALI_BASE_URL is not an address. Give it the one people use, like https://permits.example."
+            )
+        if self.trusted_proxies < 0:
+            raise SettingsError("KIBALI_TRUSTED_PROXIES is how many proxies stand in front: 0 or more.")
+        if self.mode == "production":
+            self._check_production()
+
+    def _check_production(self) -> None:
         if len(self.secret_key) < 32 or self.secret_key == DEFAULT_SECRET:
             raise SettingsError(
                 "KIBALI_SECRET_KEY is missing, short or the demo one. Set it to 32 or more random characters, "
@@ -64,10 +81,32 @@ class Settings:
             raise SettingsError("Demo accounts are not allowed in production: remove KIBALI_DEMO_ACCOUNTS.")
         if self.webhook_private_hosts:
             raise SettingsError("KIBALI_WEBHOOK_PRIVATE_HOSTS is for the demo: remove it in production.")
+        if not self.mail_url.startswith(("smtp://", "smtps://")):
+            raise SettingsError(
+                "KIBALI_MAIL_URL is not set to an smtp:// or smtps:// address. Without mail nobody can confirm their "
+                "address or choose a new password."
+            )
+        if not (self.momo_subscription_key and self.momo_api_user and self.momo_api_key):
+            raise SettingsError(
+                "Fees cannot be paid: set KIBALI_MOMO_SUBSCRIPTION_KEY, KIBALI_MOMO_API_USER and KIBALI_MOMO_API_KEY "
+                "to the credentials of the mobile-money service."
+            )
+        if self.momo_environment == "sandbox":
+            raise SettingsError(
+                "KIBALI_MOMO_ENVIRONMENT is the sandbox, which moves no money: remove it in production."
+            )
+        if not self.momo_url.startswith("https://"):
+            raise SettingsError("KIBALI_MOMO_URL must begin with https:// in production: credentials travel to it.")
 
 
 def _flag(value: str) -> bool:
     return value.strip().lower() in {"1", "true", "yes", "on"}
+
+
+def _count(value: str) -> int:
+    """The number; -1, which ``check`` refuses, for what is none."""
+    text = value.strip() or "0"
+    return int(text) if text.isascii() and text.isdigit() else -1
 
 
 def load(environment: dict[str, str] | None = None) -> Settings:
@@ -93,14 +132,21 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         momo_subscription_key=get("MOMO_SUBSCRIPTION_KEY", "demo-subscription" if relaxed else ""),
         momo_api_user=get("MOMO_API_USER", "5f0c1f3e-0000-4000-8000-00000000000a" if relaxed else ""),
         momo_api_key=get("MOMO_API_KEY", "demo-api-key" if relaxed else ""),
-        momo_environment=get("MOMO_ENVIRONMENT", "sandbox"),
+        momo_environment=get("MOMO_ENVIRONMENT", "sandbox" if relaxed else ""),
         clamav=get("CLAMAV"),
         webhook_private_hosts=_flag(get("WEBHOOK_PRIVATE_HOSTS", "1" if relaxed else "0")),
         metrics_token=get("METRICS_TOKEN"),
-        trusted_proxies=int(get("TRUSTED_PROXIES", "0") or 0),
+        trusted_proxies=_count(get("TRUSTED_PROXIES")),
     )
     settings.check()
     return settings
+
+
+def _is_postgresql(url: str) -> bool:
+    try:
+        return make_url(url).drivername == "postgresql+psycopg"
+    except (ArgumentError, ValueError):  # the second: a port that is no number
+        return False
 
 
 def _psycopg(url: str) -> str:

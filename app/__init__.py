@@ -60,7 +60,7 @@ def configure(settings: Settings) -> None:
             subscription_key=settings.momo_subscription_key,
             api_user=settings.momo_api_user,
             api_key=settings.momo_api_key,
-            environment=settings.momo_environment,
+            environment=settings.momo_environment or load.current().mobile_money.target_environment,
             callback_url=settings.base_url,
         )
     )
@@ -69,6 +69,29 @@ def configure(settings: Settings) -> None:
         db.configure(db.Database(settings.database_url))
     import_module("app.cases.verbs")
     import_module("app.tasks_index").import_tasks()
+    if settings.mode == "production":
+        _refuse_demo_accounts()
+
+
+def _refuse_demo_accounts() -> None:
+    """Raise SettingsError when people of the demo are in the database. One that is away is told of by ``/readyz``."""
+    from sqlalchemy import select
+    from sqlalchemy.exc import DBAPIError
+
+    from app.core import db
+    from app.identity.models import User
+    from config import SettingsError
+
+    try:
+        with db.unit_of_work(commit=False) as session:
+            found = session.scalar(select(User.id).where(User.is_demo, User.disabled_at.is_(None)).limit(1))
+    except DBAPIError:
+        return
+    if found is not None:
+        raise SettingsError(
+            "The database has demo accounts, whose password everybody knows. "
+            "Give production a database without demo data."
+        )
 
 
 def create_app(settings: Settings | None = None) -> Flask:

@@ -10,14 +10,23 @@ from typing import IO, Any
 
 import click
 from flask import Flask
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from app.core import logging
 from app.jurisdictions.mistakes import PackError
 from config import Settings, SettingsError, load
 
 ROOT = Path(__file__).resolve().parent.parent
+OLDEST_POSTGRESQL = 15
+# Making tables, and the extension unless it is there.
+MAY_CREATE = text(
+    "SELECT coalesce(has_schema_privilege(current_schema(), 'CREATE'), false)"
+    " AND (has_database_privilege(current_database(), 'CREATE')"
+    " OR EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'))"
+)
 
 
 class Failure(click.ClickException):
@@ -36,8 +45,6 @@ def _sentences(settings: Settings | None = None) -> Iterator[None]:
         raise Failure(str(error)) from None
     except PackError as error:
         raise Failure(f"The jurisdiction packs have mistakes:\n{error}") from None
-    except ArgumentError:
-        raise Failure("KIBALI_DATABASE_URL is not an address of a PostgreSQL database.") from None
     except DBAPIError as error:
         reason = str(error.orig).strip().splitlines()[0] if error.orig else type(error).__name__
         where = make_url(settings.database_url).render_as_string() if settings else "the database"
@@ -60,7 +67,27 @@ def migrate(revision: str) -> None:
     config = Config(str(ROOT / "migrations" / "alembic.ini"))
     config.set_main_option("sqlalchemy.url", settings.database_url.replace("%", "%%"))
     with _sentences(settings):
+        _check_server(settings.database_url)
         command.upgrade(config, revision)
+
+
+def _check_server(url: str) -> None:
+    """Raise Failure for a server that is too old or lets us make no tables; what does not answer says so in 5 s."""
+    engine = create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 5})
+    with engine.connect() as connection:
+        version = int(connection.scalar(text("SHOW server_version_num")) or 0) // 10000
+        may_create = connection.scalar(MAY_CREATE)
+        user, name = connection.execute(text("SELECT current_user, current_database()")).one()
+    if version < OLDEST_POSTGRESQL:
+        raise Failure(
+            f"This is PostgreSQL {version}; Kibali needs {OLDEST_POSTGRESQL} or newer. "
+            "Give KIBALI_DATABASE_URL the address of a newer one."
+        )
+    if not may_create:
+        raise Failure(
+            f"The user {user} may not create tables in the database {name}. "
+            f'Make it the owner: ALTER DATABASE "{name}" OWNER TO "{user}";'
+        )
 
 
 @click.command()

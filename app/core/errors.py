@@ -70,15 +70,6 @@ class Invalid(DomainError):
         return self._problems
 
 
-@dataclass(frozen=True)
-class Change:
-    """A difference between what a person saw and what is now true, for the "this changed" page."""
-
-    what: Text
-    was: str
-    now: str
-
-
 class Stale(DomainError):
     """Someone else changed the thing since the page was opened (optimistic lock)."""
 
@@ -99,4 +90,4 @@ class Busy(DomainError):
         self.retry_after = retry_after
 
 
-__all__ = ["Busy", "Change", "DomainError", "Invalid", "NotAllowed", "NotFound", "Problem", "Stale"]
+__all__ = ["Busy", "DomainError", "Invalid", "NotAllowed", "NotFound", "Problem", "Stale"]

@@ -88,11 +88,6 @@ def ngettext(singular: str, plural: str, num: int, **values: Any) -> str:
     return text % {"num": format_number(num), **values}
 
 
-def pgettext(context: str, message: str, **values: Any) -> str:
-    text = str(catalogue(language()).pgettext(context, message))
-    return text % values if values else text
-
-
 def lazy_gettext(message: str, **values: Any) -> LazyProxy:
     """As ``gettext``, decided each time the text is shown."""
     return LazyProxy(gettext, message, enable_cache=False, **values)

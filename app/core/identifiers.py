@@ -24,7 +24,7 @@ def digest(secret: str) -> str:
 
 
 def check_letter(text: str) -> str:
-    """One sign over the signs of ``text``, weighted by place: catches any single slip and most swaps."""
+    """One sign over the signs of ``text``, weighted by place: catches nearly every slip and swap."""
     signs = [sign for sign in text.upper() if sign.isalnum()]
     return ALPHABET[sum(place * int(sign, 36) for place, sign in enumerate(signs, start=2)) % 31]
 

@@ -1,4 +1,4 @@
-"""Forgetting what has expired: forms kept for a day, old links, ended sessions, spent windows of attempts."""
+"""Forgetting what has expired: forms kept for a day, old links, ended sessions, devices, spent windows of attempts."""
 
 from datetime import timedelta
 
@@ -7,10 +7,12 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.identity import limits, parking
-from app.identity.models import Token, UserSession
+from app.identity.models import KnownDevice, Token, UserSession
 
 # Ended sessions and used links stay a while: they answer "was that you?" after a theft.
 KEPT = timedelta(days=30)
+# As long as the cookie by which a device is known.
+DEVICES_KEPT = timedelta(days=2 * 365)
 
 
 def forget_expired(session: Session) -> None:
@@ -23,4 +25,5 @@ def forget_expired(session: Session) -> None:
             or_(UserSession.ended_at < before, UserSession.expires_at < before, UserSession.absolute_until < before)
         )
     )
+    session.execute(delete(KnownDevice).where(KnownDevice.seen_at < clock.now() - DEVICES_KEPT))
     limits.purge()

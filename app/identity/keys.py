@@ -3,11 +3,14 @@
 import base64
 import hashlib
 import hmac
+from datetime import timedelta
 from functools import cache
 
 from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from app.core import clock
 
 _secret: str | None = None
 
@@ -34,20 +37,37 @@ def key(purpose: str) -> bytes:
     return _derive(_secret, purpose)
 
 
-def _fernet() -> Fernet:
-    return Fernet(base64.urlsafe_b64encode(key("totp")))
+def _fernet(purpose: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(key(purpose)))
 
 
 def encrypt(text: str) -> str:
-    return _fernet().encrypt(text.encode()).decode()
+    return _fernet("totp").encrypt(text.encode()).decode()
 
 
 def decrypt(text: str) -> str:
     """Raises RuntimeError when the portal's secret is not the one it was encrypted with."""
     try:
-        return _fernet().decrypt(text.encode()).decode()
+        return _fernet("totp").decrypt(text.encode()).decode()
     except InvalidToken as error:
         raise RuntimeError("a stored secret cannot be read: was KIBALI_SECRET_KEY changed?") from error
+
+
+def seal(purpose: str, text: str) -> str:
+    """``text`` for a link: unreadable and unchangeable outside, and dated."""
+    return _fernet(purpose).encrypt_at_time(text.encode(), int(clock.now().timestamp())).decode()
+
+
+def unseal(purpose: str, sealed: str, lasts: timedelta) -> str | None:
+    """What was sealed for this purpose less than ``lasts`` ago; None for anything else."""
+    try:
+        return (
+            _fernet(purpose)
+            .decrypt_at_time(sealed.encode(), int(lasts.total_seconds()), int(clock.now().timestamp()))
+            .decode()
+        )
+    except InvalidToken:
+        return None
 
 
 def keyed_digest(purpose: str, text: str) -> str:

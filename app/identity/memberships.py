@@ -217,7 +217,8 @@ def invitation_for(session: Session, token: str) -> Invitation:
 
 
 def accept(session: Session, actor: Actor, token: str) -> Invitation:
-    """Take the offer; raises NotFound when it is not this person's or no longer open. It works once."""
+    """Take the offer; it works once. Raises NotFound when it is not this person's or no longer open, Invalid for a
+    member: an old offer changes no role."""
     invitation = invitation_for(session, token)
     address = session.execute(select(User.email).where(User.id == actor.user_id)).scalar_one_or_none()
     if actor.user_id is None or address != invitation.email:
@@ -230,6 +231,8 @@ def accept(session: Session, actor: Actor, token: str) -> Invitation:
     ).first()
     if taken is None:
         raise NotFound
+    if actor.user_id in _lock(session, invitation.business_id):
+        raise Invalid(Problem(_l("You act for this business already.")))
     add(session, actor.user_id, invitation.business_id, invitation.role)
     return invitation
 

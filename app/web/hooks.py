@@ -1,9 +1,10 @@
 """What happens around every request: one unit of work, the reader's language, and the headers that protect the page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, ExitStack
 from typing import Any
 from urllib.parse import urlsplit
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from flask import Flask, Response, current_app, g, request
 from flask import session as cookie_session
@@ -36,6 +37,7 @@ YEAR = 365 * 24 * 3600
 LARGEST_REQUEST = 12 * 1024 * 1024
 LARGEST_FORM = 1024 * 1024  # of everything that carries no file
 WITH_FILES = frozenset({"applicant.documents"})
+PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class RowId(IntegerConverter):
@@ -60,7 +62,9 @@ def install(app: Flask) -> None:
         PREFERRED_URL_SCHEME="https" if settings.https else "http",
     )
     if settings.mode == "production":
-        app.config["TRUSTED_HOSTS"] = [urlsplit(settings.base_url).hostname]
+        host = urlsplit(settings.base_url).hostname or ""
+        app.config["TRUSTED_HOSTS"] = [host]
+        app.wsgi_app = _any_host_for_probes(app.wsgi_app, host)  # type: ignore[method-assign, assignment]
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
@@ -73,6 +77,17 @@ def install(app: Flask) -> None:
     app.before_request(_speak)
     app.teardown_request(_close)
     app.after_request(_protect)
+
+
+def _any_host_for_probes(portal: WSGIApplication, host: str) -> WSGIApplication:
+    """A load balancer asks each machine by its own address: the health pages answer whatever the Host is."""
+
+    def answer(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("PATH_INFO") in PROBES:
+            environ = {**environ, "HTTP_HOST": host}
+        return portal(environ, start_response)
+
+    return answer
 
 
 def _unit_of_work() -> AbstractContextManager[Any]:
@@ -99,20 +114,21 @@ def _close(error: BaseException | None) -> None:
 
 
 def _speak() -> None:
-    """The reader's language: asked for with ``?lang=``, remembered by cookie or account, or the browser's wish."""
+    """The reader's language: asked for with ``?lang=``, remembered by the browser's cookie or the person's account, or
+    the browser's wish."""
     pack = load.current()
-    asked = request.args.get("lang")
-    if asked in pack.languages:
-        language: str | None = asked
-        g.chosen_language = asked
-    else:
-        remembered = request.cookies.get(LOCALE_COOKIE)
-        language = remembered if remembered in pack.languages else None
-        language = language or request.accept_languages.best_match(pack.languages)
-    locale = pack.locale(language or pack.default_language)
+    asked, remembered = request.args.get("lang"), request.cookies.get(LOCALE_COOKIE)
+    wished = request.accept_languages.best_match(pack.languages) or pack.default_language
+    chosen = next((language for language in (asked, remembered) if language in pack.languages), None)
+    locale = pack.locale(chosen or wished)
     i18n.set_locale(locale, pack.zone)
-    if "chosen_language" in g:
+    if asked in pack.languages:
+        g.chosen_language = asked
         _remember(locale)
+    elif chosen is None and request.endpoint != "static":
+        actor = guards.current_actor()
+        if actor is not None:
+            i18n.set_locale(pack.locale(actor.locale.partition("_")[0]), pack.zone)
 
 
 def _remember(locale: str) -> None:

@@ -12,6 +12,7 @@ from app.identity.actor import Actor, Role
 
 OFFICIALS = frozenset({Role.CLERK, Role.SUPERVISOR})
 ANYONE: frozenset[Role] = frozenset()
+HOME = {Role.CLERK: "/desk", Role.SUPERVISOR: "/desk", Role.AUDITOR: "/audit", Role.ADMINISTRATOR: "/admin"}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app.cases import registry
 from app.cases.models import Case
 from app.cases.registry import ServiceDefinition
-from app.cases.workflow import STATE_KINDS, WITH_APPLICANT, State
+from app.cases.workflow import OPEN, STATE_KINDS, WITH_APPLICANT, State
 from app.core import clock, db
 from app.core.errors import NotFound
 from app.core.i18n import Text
@@ -24,11 +24,11 @@ from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.jurisdictions.model import Agency, Dated, FeeRule, Pack, PermitKind
 from app.web.guards import current_actor, requires
+from app.web.navigation import HOME
 from forms.public import TrackForm
 
 blueprint = Blueprint("public", __name__)
 
-HOME = {Role.CLERK: "/desk", Role.SUPERVISOR: "/desk", Role.AUDITOR: "/audit", Role.ADMINISTRATOR: "/admin"}
 TRACK_LIMIT = (30, 600)  # look-ups from one address in so many seconds
 NOT_PASSED_ON = frozenset({"lang", "parked", "key", "csrf_token"})
 
@@ -128,6 +128,7 @@ def _tracked(reference: str) -> Tracked | None:
         return None  # never sent: only its author knows of it
     definition, state, pack = registry.service(case.service), State(case.state), load.current()
     agency = lookup.find(pack.agencies, case.agency) if case.agency else None
+    due = case.due_at if state in OPEN else None  # a decided case keeps the date it was due
     return Tracked(
         case.reference,
         definition.noun,
@@ -135,9 +136,9 @@ def _tracked(reference: str) -> Tracked | None:
         STATE_KINDS[state],
         agency.name if agency else "",
         case.submitted_at,
-        case.due_at,
+        due,
         state in WITH_APPLICANT,
-        case.due_at is not None and case.due_at < clock.now(),
+        due is not None and due < clock.now(),
     )
 
 

@@ -106,6 +106,7 @@ NOT_A_RECORD = {"/start/<service>"}
 TRIED_ELSEWHERE = {
     "/account/sessions/<int:session_id>/end",
     "/business/invitations/<int:invitation_id>/withdraw",
+    "/account/email/<token>",
 }
 
 

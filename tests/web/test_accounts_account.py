@@ -3,7 +3,14 @@
 import pytest
 from sqlalchemy import select
 
-from app.identity.models import User
+from app.audit.models import Entry
+from app.identity import memberships, sessions
+from app.identity.actor import MembershipRole
+from app.identity.models import ParkedForm, User
+from forms import accounts
+from forms.base import BaseForm
+from forms.fields import PasswordField
+from tests.factories.businesses import make_business
 from tests.factories.people import PASSWORD, make_user
 from tests.web.conftest import post
 
@@ -56,10 +63,10 @@ def test_a_new_password_ends_the_other_sessions_at_once_and_renews_this_one(app,
     sign_in(user)
     with client.session_transaction() as cookie:
         before = cookie["_user_id"]
-    assert post(client, "/account/password", {"current": "wrong wrong", "password": NEW}).status_code == 422
-    assert post(client, "/account/password", {"current": PASSWORD, "password": PASSWORD}).status_code == 422
+    assert post(client, "/account/password", {"current_password": "wrong wrong", "password": NEW}).status_code == 422
+    assert post(client, "/account/password", {"current_password": PASSWORD, "password": PASSWORD}).status_code == 422
     assert other.get("/account").status_code == 200
-    assert post(client, "/account/password", {"current": PASSWORD, "password": NEW}).location == "/account"
+    assert post(client, "/account/password", {"current_password": PASSWORD, "password": NEW}).location == "/account"
     assert other.get("/account").status_code == 303
     assert client.get("/account").status_code == 200
     with client.session_transaction() as cookie:
@@ -79,6 +86,56 @@ def test_a_chosen_language_is_remembered_by_browser_and_account(client, session,
     assert '<html lang="fr"' in client.get("/account", headers={"Accept-Language": "en"}).text
     assert session.execute(select(User.locale).where(User.id == user.id)).scalar_one() == "fr_RW"
     assert '<html lang="fr"' in client.get("/account?lang=xx").text
+
+
+def test_on_a_new_browser_the_accounts_language_is_spoken(client, session, sign_in):
+    user = make_user(session, locale="fr_RW")
+    assert '<html lang="en"' in client.get("/help", headers={"Accept-Language": "en"}).text
+    sign_in(user)
+    assert '<html lang="fr"' in client.get("/account", headers={"Accept-Language": "en"}).text
+    assert '<html lang="en"' in client.get("/account?lang=en", headers={"Accept-Language": "fr"}).text
+
+
+def test_an_agent_leaves_a_business_and_nobody_else_by_that_door(client, session, sign_in):
+    owner, agent = make_user(session), make_user(session)
+    business = make_business(session, owner=owner)
+    memberships.add(session, agent.id, business.id, MembershipRole.AGENT)
+    sign_in(agent)
+    assert "/account/business/leave" in client.get("/account").text
+    left = post(client, "/account/business/leave", {"business": business.id})
+    assert left.location == "/account"
+    assert memberships.businesses_of(session, agent.id) == {}
+    entry = session.execute(select(Entry).where(Entry.verb == "member.removed")).scalar_one()
+    assert (entry.business_id, entry.detail) == (business.id, {"user": agent.id, "role": "agent"})
+    sign_in(owner)
+    assert "/account/business/leave" not in client.get("/account").text
+    for chosen in (business.id, 999_999_999, "x", ""):
+        assert post(client, "/account/business/leave", {"business": chosen}).status_code == 404
+    assert memberships.businesses_of(session, owner.id) == {business.id: MembershipRole.OWNER}
+
+
+def test_no_password_is_kept_with_a_form_whose_session_ended(client, session, sign_in):
+    user = make_user(session)
+    sign_in(user)
+    sessions.end_all(session, user.id)
+    session.commit()
+    typed = {"email": "new@address.example", "current_password": PASSWORD, "password": NEW}
+    for page in ("/account/password", "/account/email"):
+        assert "/sign-in" in post(client, page, typed).location
+    kept = session.execute(select(ParkedForm.fields)).scalars().all()
+    assert kept == [[["email", "new@address.example"]]] * 2
+
+
+def test_every_field_for_a_password_is_named_so_that_it_is_never_kept():
+    named = [
+        (form.__name__, name)
+        for form in vars(accounts).values()
+        if isinstance(form, type) and issubclass(form, BaseForm)
+        for name in dir(form)
+        if getattr(getattr(form, name), "field_class", None) is PasswordField
+    ]
+    assert len(named) >= 5
+    assert [field for field in named if "password" not in field[1]] == []
 
 
 def test_the_nightly_housekeeping_is_a_task_of_the_queue(app, session):

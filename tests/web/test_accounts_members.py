@@ -132,6 +132,18 @@ def test_a_business_keeps_an_owner(client, session, sign_in, firm):
     assert role_of(session, firm.owner, firm.business) is None
 
 
+def test_an_old_offer_takes_no_right_away(client, session, sign_in, firm):
+    """An owner who moves to an address that was invited as agent stays the owner."""
+    sign_in(firm.owner)
+    post(client, "/business/members", {"email": "second@address.example", "role": "agent"})
+    firm.owner.email = "second@address.example"
+    session.commit()
+    refused = post(client, invitation_link(session, "second@address.example"))
+    assert refused.status_code == 422
+    assert "You act for this business already." in refused.text
+    assert role_of(session, firm.owner, firm.business) is MembershipRole.OWNER
+
+
 def test_members_of_another_business_cannot_be_touched(client, session, sign_in, firm):
     stranger = make_user(session)
     make_business(session, owner=stranger)

@@ -1,6 +1,5 @@
 """The kit and the public pages in a real browser: no accessibility finding, nothing wider than the window."""
 
-import shutil
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -15,16 +14,14 @@ from app.installed import SERVICES
 from app.jurisdictions import load
 from app.web import public
 from tests.web.kit_app import TRADER, build
+from tools import chromium
 
 pytestmark = pytest.mark.browser
-
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync"]  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_type_launch_args, "executable_path": shutil.which("chromium"), "args": SWITCHES}
+    return {**browser_type_launch_args, "executable_path": chromium.executable(), "args": list(chromium.SWITCHES)}
 
 
 @pytest.fixture(scope="module")

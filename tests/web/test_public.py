@@ -182,6 +182,13 @@ class TestTrack:
         case = make_case(session, due_at=datetime(2020, 1, 5, tzinfo=UTC))
         assert "The decision is late." in client.get(f"/track?reference={case.reference}").text
 
+    def test_a_decided_case_is_not_late(self, client: FlaskClient, session: Session) -> None:
+        """It keeps the date it was due, for the statistics."""
+        case = make_case(session, state=State.APPROVED.value, due_at=datetime(2020, 1, 5, tzinfo=UTC))
+        page = client.get(f"/track?reference={case.reference}").text
+        assert "The decision is late." not in page
+        assert "Decision due by" not in page
+
     @pytest.mark.parametrize(
         ("typed", "words"),
         [

@@ -53,7 +53,7 @@ def test_a_new_password_ends_the_links_that_could_change_it_again(
     user = make_user(session)
     link = _reset_link(client, session, user.email)
     owner = sign_in(user, browser=app.test_client())
-    changed = post(owner, "/account/password", {"current": PASSWORD, "password": NEW})
+    changed = post(owner, "/account/password", {"current_password": PASSWORD, "password": NEW})
     assert changed.status_code == 303
     assert client.get(link).status_code == 404
     assert post(client, link, {"password": "the thief's own password"}).status_code == 404

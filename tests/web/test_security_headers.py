@@ -94,6 +94,14 @@ def test_another_host_is_refused_quietly(visitor: FlaskClient, host: str, caplog
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.parametrize("host", ["127.0.0.1", "10.0.0.7:8000", "evil.example", ""])
+def test_a_load_balancer_may_ask_by_any_host(visitor: FlaskClient, path: str, host: str) -> None:
+    answer = visitor.get(path, headers={"Host": host})
+    assert answer.status_code == 200
+    assert host == "" or host not in answer.text
+
+
 def test_links_in_mails_do_not_come_from_the_request(client: FlaskClient, session: Session) -> None:
     """The demonstration takes any Host; its mails must not."""
     user = make_user(session)
@@ -157,6 +165,8 @@ def test_static_files_end_at_their_folder(client: FlaskClient, path: str) -> Non
         {"https": False},
         {"demo_accounts": True},
         {"webhook_private_hosts": True},
+        {"mail_url": ""},
+        {"momo_api_key": ""},
     ],
 )
 def test_production_refuses_what_is_unsafe(changes: dict[str, object]) -> None:
@@ -166,6 +176,11 @@ def test_production_refuses_what_is_unsafe(changes: dict[str, object]) -> None:
         "secret_key": "s" * 40,
         "base_url": HOST,
         "https": True,
+        "mail_url": "smtps://mail.example",
+        "momo_url": "https://momo.example",
+        "momo_subscription_key": "subscription",
+        "momo_api_user": "user",
+        "momo_api_key": "key",
     }
     Settings(**values).check()  # type: ignore[arg-type]
     with pytest.raises(SettingsError):

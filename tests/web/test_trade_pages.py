@@ -5,6 +5,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from sqlalchemy import event, select
 
 import app.trade.tasks  # noqa: F401
@@ -275,6 +276,22 @@ def test_a_frozen_listing_says_why_and_comes_back_by_its_owners_hand(session, se
     done = post(seller, f"{address}/ready", form_for(page.text, f"{address}/ready"))
     assert done.status_code == 303
     assert session.scalars(select(Listing)).one().state == "ready"
+
+
+def test_between_midnight_and_the_job_its_pages_do_not_call_it_ready(
+    session, sign_in, owner, business, seller, permits
+):
+    address = save(seller).location
+    assert "Ready to sell" in seller.get("/listings").text
+    with time_machine.travel(permits[0].expires_at, tick=False):
+        again = sign_in(owner, business_id=business.id)  # nobody stays signed in for so long
+        overview, page = again.get("/listings").text, again.get(address).text
+    assert session.scalars(select(Listing)).one().state == "ready", "no job has run"
+    for text in (overview, page):
+        assert "Ready to sell" not in text
+        assert "Frozen" in text
+    assert "Coffee export licence has expired." in overview
+    assert "Something it needs has just run out" in page
 
 
 def test_the_quantity_is_changed_on_its_own_page(session, seller, permits):

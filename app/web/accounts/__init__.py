@@ -7,5 +7,5 @@ from flask import Blueprint
 blueprint = Blueprint("accounts", __name__)
 
 # Each module adds its routes to the blueprint.
-for _name in ("verbs", "sign_in", "sign_up", "passwords", "second_factor", "account", "members"):
+for _name in ("verbs", "sign_in", "sign_up", "passwords", "second_factor", "account", "details", "members"):
     import_module(f"{__name__}.{_name}")

@@ -4,18 +4,20 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.audit import entries
-from app.core import db
+from app.core import db, i18n
 from app.core.errors import NotFound
 from app.core.i18n import gettext as _
 from app.core.i18n import ngettext
-from app.identity import people, second_factor
+from app.identity import memberships, people, second_factor
 from app.identity import sessions as open_sessions
+from app.identity.actor import MembershipRole
 from app.identity.policy import Permission
 from app.web import guards
 from app.web.accounts import blueprint, verbs
 from app.web.accounts.devices import describe
 from app.web.accounts.words import MEMBER_TITLES, ROLE_TITLES
 from app.web.guards import requires
+from app.web.paging import read_id
 
 
 @blueprint.get("/account", endpoint="account")
@@ -28,6 +30,7 @@ def account() -> ResponseReturnValue:
         "web/accounts/account.html",
         user=user,
         role=ROLE_TITLES[actor.role] if actor.role else "",
+        language=i18n.LANGUAGES.get(user.locale.partition("_")[0], user.locale),
         member_titles=MEMBER_TITLES,
         open_count=len(open_sessions.of_user(session, user.id)),
         codes_left=second_factor.recovery_codes_left(session, user.id) if user.official else 0,
@@ -83,9 +86,36 @@ def switch_business() -> ResponseReturnValue:
     """Act for another of one's businesses, in this session."""
     session = db.session()
     actor = guards.actor()
-    chosen = request.form.get("business", "")
-    if not chosen.isascii() or not chosen.isdigit() or len(chosen) > 18:
-        raise NotFound
-    open_sessions.act_for(session, actor.user_id or 0, actor.session_id or 0, int(chosen))
+    open_sessions.act_for(session, actor.user_id or 0, actor.session_id or 0, _chosen_business())
     session.commit()
     return redirect(guards.local_path(request.form.get("next")), 303)
+
+
+def _chosen_business() -> int:
+    chosen = read_id(request.form.get("business"))
+    if chosen is None:
+        raise NotFound
+    return chosen
+
+
+@blueprint.post("/account/business/leave", endpoint="leave_business")
+@requires(Permission.APPLY)
+def leave_business() -> ResponseReturnValue:
+    """For agents, who have no page of members; owners and managers leave there."""
+    session = db.session()
+    actor = guards.actor()
+    business_id = _chosen_business()
+    if actor.memberships.get(business_id) is not MembershipRole.AGENT:
+        raise NotFound
+    memberships.remove(session, actor, business_id, actor.user_id or 0)
+    entries.record(
+        session,
+        actor,
+        verbs.MEMBER_REMOVED,
+        subject=f"business:{business_id}",
+        business_id=business_id,
+        detail={"user": actor.user_id, "role": MembershipRole.AGENT.value},
+    )
+    session.commit()
+    flash(_("You no longer act for the business."), "ok")
+    return redirect(url_for("accounts.account"), 303)

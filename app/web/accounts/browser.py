@@ -1,6 +1,7 @@
 """The browser's side of an account: its session cookie, its device cookie, and links for mails."""
 
 import secrets
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -13,16 +14,17 @@ from werkzeug.wrappers import Response as Redirect
 from app import notifications
 from app.audit import entries
 from app.core import clock, db
+from app.core.errors import NotFound
 from app.identity import parking, people, second_factor, sessions, signin
 from app.identity.actor import Actor, Role
 from app.identity.models import User
 from app.web import guards
 from app.web.accounts import verbs
+from app.web.navigation import HOME
 from config import Settings
 
 DEVICE_COOKIE = "kibali_device"
 TWO_YEARS = 2 * 365 * 24 * 3600
-HOME = {Role.AUDITOR: "/audit", Role.ADMINISTRATOR: "/admin", Role.CLERK: "/desk", Role.SUPERVISOR: "/desk"}
 
 
 def settings() -> Settings:
@@ -90,7 +92,8 @@ def end_session() -> Actor | None:
     """End the browser's session, if it has one; who it was."""
     actor = guards.current_actor()
     if actor is not None and actor.user_id is not None and actor.session_id is not None:
-        sessions.end(db.session(), actor.user_id, actor.session_id)
+        with suppress(NotFound):  # it ended a moment ago, by another request
+            sessions.end(db.session(), actor.user_id, actor.session_id)
     logout_user()
     cookie_session.clear()
     _forget_csrf()

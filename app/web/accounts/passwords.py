@@ -93,7 +93,7 @@ def change_password() -> ResponseReturnValue:
     actor = guards.actor()
     user = people.user(session, actor.user_id or 0)
     try:
-        _check_current(user, form.current.data)
+        check_current(user, form.current_password.data)
         credentials.set_password(session, user, form.password.data, keep_session=actor.session_id)
     except (Invalid, Busy) as error:
         form.refuse(error.problems)
@@ -106,11 +106,12 @@ def change_password() -> ResponseReturnValue:
     return redirect(url_for("accounts.account"), 303)
 
 
-def _check_current(user: User, password: str) -> None:
+def check_current(user: User, password: str) -> None:
+    """Before a change that would lock the person out of their account; raises Invalid or Busy."""
     try:
         signin.check_password(db.session(), user, password, ip=request.remote_addr, device=browser.device())
     except Invalid:
-        raise Invalid(Problem(_l("This is not your current password."), "current", "wrong")) from None
+        raise Invalid(Problem(_l("This is not your current password."), "current_password", "wrong")) from None
 
 
 def _tell(user: User) -> None:

@@ -14,6 +14,9 @@ RECOVERY_CODE_USED = register("account.recovery_code_used", _l("Recovery code us
 SECOND_FACTOR_SET = register("account.second_factor_set", _l("Second factor set up"))
 RECOVERY_CODES_RENEWED = register("account.recovery_codes_renewed", _l("Recovery codes renewed"))
 PASSWORD_CHANGED = register("account.password_changed", _l("Password changed"))
+DETAILS_CHANGED = register("account.details_changed", _l("Name or language changed"))
+EMAIL_ASKED = register("account.email_asked", _l("Asked for another e-mail address"))
+EMAIL_CHANGED = register("account.email_changed", _l("E-mail address changed"))
 PASSWORD_CHOSEN = register("account.password_chosen", _l("Password chosen by e-mail"))
 
 MEMBER_INVITED = register("member.invited", _l("Member invited"))

@@ -21,5 +21,5 @@ MEMBER_TITLES: dict[MembershipRole, Text] = {
 MEMBER_EXPLAINED: dict[MembershipRole, Text] = {
     MembershipRole.OWNER: _l("Owner: applies, pays, and manages the members"),
     MembershipRole.MANAGER: _l("Manager: applies, pays, and invites agents"),
-    MembershipRole.AGENT: _l("Agent: applies and declares on behalf of the business"),
+    MembershipRole.AGENT: _l("Agent: applies, declares and pays on behalf of the business"),
 }
