@@ -1,5 +1,6 @@
 """Fixtures for every test: a real PostgreSQL, one template database a schema version, a savepoint a test."""
 
+import os
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
@@ -9,9 +10,11 @@ from sqlalchemy.orm import Session
 from app.core import db, i18n
 from app.models_index import import_models
 from tests.support.database import ServerUnderTest
+from tools.loopback import direct
 
 # Foreign keys are declared by name: every model must be known before the first statement.
 import_models()
+os.environ.update(direct(os.environ))  # portals and stand-ins are on this machine
 
 
 @pytest.fixture(autouse=True)
@@ -22,9 +25,12 @@ def english() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def postgres() -> ServerUnderTest:
+def postgres() -> Iterator[ServerUnderTest]:
     """The server; ``KIBALI_TEST_DATABASE_URL`` points at another one than the embedded."""
-    return ServerUnderTest.start()
+    server = ServerUnderTest.start()
+    yield server
+    if server.held is not None:
+        server.held.close()
 
 
 @pytest.fixture(scope="session")

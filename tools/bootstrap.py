@@ -64,7 +64,8 @@ def run(command: list[str], log: str, failure: str, *, env: dict[str, str] | Non
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, env=env, cwd=str(ROOT), check=False)
     if done.returncode:
         lines = [line for line in path.read_text(errors="replace").splitlines() if line.strip()]
-        tail = "\n".join("    " + line for line in lines[-6:])
+        lines = [line for line in lines if not line.startswith("WARNING: Retrying")] or lines
+        tail = "\n".join("    " + line for line in lines[-3:])
         raise Problem("%s The whole story is in %s; it ends with:\n%s" % (failure, path.relative_to(ROOT), tail))
 
 
@@ -196,6 +197,8 @@ def python_packages(purpose: str) -> None:
     started = time.monotonic()
     count = sum("==" in line for line in (ROOT / lock).read_text().splitlines() if not line.startswith((" ", "#")))
     say("Installing %d Python packages from %s (once; a few minutes on a slow line)" % (count, lock))
+    for stamp in LOCKS.values():  # from here on, and if it stops halfway, neither list is what is installed
+        stamp_path(stamp).unlink(missing_ok=True)
     run(
         # The lock is complete, so pip resolves nothing; every file is checked against its hash.
         [str(VENV / "bin" / "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"]

@@ -7,6 +7,7 @@ marketplace, the worker and the web server. Ctrl-C stops all of it; so does any 
 import contextlib
 import ctypes
 import errno
+import fcntl
 import os
 import shutil
 import signal
@@ -20,7 +21,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+if __name__ == "__main__":  # Ctrl-C while modules are read: nothing runs yet, so nothing has to be said
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 from config import SettingsError, load
+from tools.demo import PASSWORD
+from tools.loopback import direct
 from tools.postgres import PostgresError, Server
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,7 +35,6 @@ HOST = "127.0.0.1"
 GRACE = 8.0  # seconds a part has to end by itself
 PATIENCE = 60.0  # seconds until the web server must answer
 LEAST_SPACE = 300 * 1024 * 1024
-PASSWORD = "kibali-demo"  # noqa: S105  # printed for everyone to see
 ACCOUNTS = (
     ("entrepreneur@demo.example", "an exporter with a business"),
     ("agent@demo.example", "applies on behalf of others"),
@@ -111,6 +116,9 @@ class Demo:
             self.stopping.wait(0.1)
 
     def stop(self) -> None:
+        if self.parts:
+            with contextlib.suppress(OSError):  # the terminal may be gone
+                print("Stopping", flush=True)
         _end(self.parts[::-1])
 
 
@@ -142,28 +150,65 @@ def _shown(path: Path) -> str:
 
 
 def _story(log: Path) -> str:
-    """The last thing a log says."""
+    """The last thing a log says; what the web server remarks about its processes says less than they do."""
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    return lines[-1] if lines else "it said nothing."
+    telling = [line for line in lines if not line.startswith(("[ERROR]", "[WARNING]"))] or lines
+    return telling[-1] if telling else "it said nothing."
+
+
+def _bind(port: int) -> int:
+    """Whether ``port`` (0: any) can be had; the port. Raises OSError."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((HOST, port))
+        return int(probe.getsockname()[1])
 
 
 def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        return _bind(port) == port
+    except OSError:
+        return False
+
+
+def _port(preferred: int, *taken: int) -> int:
+    """``preferred`` if nobody has it, otherwise one the system picks; never one of ``taken``, which others will use."""
+    port = preferred
+    while port in taken or not _free(port):
+        port = _bind(0)
+    return port
+
+
+def _check_port(port: int) -> None:
+    try:
+        _bind(port)
+    except PermissionError:
+        raise Problem(f"Only root may use port {port}. Choose one from 1024 on: PORT=8010 make run") from None
+    except OSError:
+        other = next((candidate for candidate in range(port + 10, port + 200, 10) if _free(candidate)), 0)
+        raise Problem(
+            f"Port {port} is already in use (is the portal running in another window?). "
+            f"Stop that, or choose another port: PORT={other or 'NUMBER'} make run"
+        ) from None
+
+
+@contextlib.contextmanager
+def _alone(home: Path, country: str, port: int) -> Iterator[None]:
+    """One portal a country: two would overwrite each other's logs, and do each other's jobs at wrong addresses."""
+    with (home / "running").open("a+") as note:  # locked by the kernel, so a killed one leaves nothing behind
         try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-    return True
-
-
-def _port(preferred: int) -> int:
-    """``preferred`` if nobody has it, otherwise one the system picks."""
-    if _free(preferred):
-        return preferred
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            note.seek(0)
+            other = "CG" if country == "RW" else "RW"
+            raise Problem(
+                f"The portal is already running from this folder, at {note.read().strip()}. Use that one, or stop it "
+                f"with Ctrl-C in its window. The other country can run beside it: COUNTRY={other} PORT=8010 make run"
+            ) from None
+        note.truncate(0)
+        note.write(f"http://{HOST}:{port}")
+        note.flush()
+        yield
 
 
 def _choices() -> tuple[str, int]:
@@ -173,14 +218,7 @@ def _choices() -> tuple[str, int]:
     text = os.environ.get("PORT", "8000")
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise Problem(f"PORT is {text!r}; it must be a number from 1 to 65535.")
-    port = int(text)
-    if not _free(port):
-        other = next((candidate for candidate in range(port + 10, port + 200, 10) if _free(candidate)), 0)
-        raise Problem(
-            f"Port {port} is already in use (is the portal running in another window?). "
-            f"Stop that, or choose another port: PORT={other or 'NUMBER'} make run"
-        )
-    return country, port
+    return country, int(text)
 
 
 def _enough_space() -> None:
@@ -248,7 +286,9 @@ def _serve(demo: Demo, momo: int, market: int) -> None:
     demo.start("marketplace", "-m", "examples.marketplace", "--port", str(market), "--portal", address)
     demo.start("worker", "-m", "app.cli", "worker")
     server = ["granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(demo.port)]
-    server += ["--workers", "2", "--blocking-threads", "4", "--log-level", "warning"]
+    _check_port(demo.port)  # somebody may have taken it while the database was prepared
+    # A process that is told to stop while it starts does not hear it.
+    server += ["--workers", "2", "--blocking-threads", "4", "--workers-kill-timeout", "3", "--log-level", "warning"]
     demo.start("web", "-m", *server, "wsgi:app")
     demo.wait_until_ready(address)
 
@@ -261,12 +301,19 @@ def _run(stopping: threading.Event) -> int:
     home = LOCAL if country == "RW" else LOCAL / country.lower()
     logs = home / "log"
     logs.mkdir(parents=True, exist_ok=True)
-    momo, market = _port(8001), _port(8002)
+    with _alone(home, country, port):
+        _check_port(port)
+        return _show(stopping, started, country, port, home)
+
+
+def _show(stopping: threading.Event, started: float, country: str, port: int, home: Path) -> int:
+    momo = _port(8001, port)
+    market = _port(8002, port, momo)
     environment = _environment(country, port, home, momo)
     with _database(country) as url:
         environment["KIBALI_DATABASE_URL"] = url
         load(environment)
-        demo = Demo(country, port, logs, environment, stopping)
+        demo = Demo(country, port, home / "log", environment, stopping)
         try:
             _serve(demo, momo, market)
             if not stopping.is_set():
@@ -277,12 +324,12 @@ def _run(stopping: threading.Event) -> int:
                         f"The {part.name} ended by itself: {_story(part.log)}\nIts log is {_shown(part.log)}."
                     )
         finally:
-            print("Stopping", flush=True)
             demo.stop()
     return 0
 
 
 def main() -> int:
+    os.environ.update(direct(os.environ))
     stopping = threading.Event()
 
     def stop(number: int, frame: object) -> None:

@@ -18,7 +18,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 DURABILITY_OFF = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 OLDEST = 15
@@ -56,13 +56,18 @@ def _copied(bin: Path) -> Path:
     """A copy of the wheel's server where every user can go, with the libraries it looks for two folders further up."""
     package = bin.parents[1]
     libraries = package.with_name(f"{package.name}.libs")
-    copy = Path("/var/tmp") / f"kibali-embedded-{hashlib.sha256(str(bin).encode()).hexdigest()[:10]}"
-    target = copy / package.name / bin.parent.name
-    if not (target / "bin" / "postgres").exists():
+    made = f"{bin} {(bin / 'postgres').stat().st_mtime_ns}"  # another wheel in the same place is another copy
+    copy = Path("/var/tmp") / f"kibali-embedded-{hashlib.sha256(made.encode()).hexdigest()[:10]}"
+    if not copy.exists():
+        draft = copy.with_name(f"{copy.name}.{os.getpid()}")
         if libraries.is_dir():
-            shutil.copytree(libraries, copy / libraries.name, dirs_exist_ok=True)
-        shutil.copytree(bin.parent, target, dirs_exist_ok=True)
-    return target / "bin"
+            shutil.copytree(libraries, draft / libraries.name)
+        shutil.copytree(bin.parent, draft / package.name / bin.parent.name)
+        draft.chmod(0o755)
+        with contextlib.suppress(OSError):  # somebody else was quicker
+            draft.rename(copy)
+        shutil.rmtree(draft, ignore_errors=True)
+    return copy / package.name / bin.parent.name / "bin"
 
 
 class Server:
@@ -116,6 +121,7 @@ class Server:
             stdout=subprocess.DEVNULL,
             stderr=errors,
             check=False,
+            start_new_session=True,  # Ctrl-C is for whoever started us: half an initdb or a lost server helps nobody
             **self._as,
         )
 
@@ -135,11 +141,16 @@ class Server:
             self._run("createdb", "-h", str(self.socket), "-U", "kibali", "kibali")
         return self.url()
 
+    def share(self) -> IO[str]:
+        """Be one of its users, for whom others leave it running, until this process ends or the file is closed."""
+        users = open(self.root / ".users", "w")  # noqa: SIM115
+        fcntl.flock(users, fcntl.LOCK_SH)  # given up by the kernel even when this process is killed
+        return users
+
     @contextlib.contextmanager
     def in_use(self) -> Iterator[str]:
         """Start it and keep it for the block; whoever is the last to leave stops it."""
-        with open(self.root / ".users", "w") as users:
-            fcntl.flock(users, fcntl.LOCK_SH)  # given up by the kernel even when this process is killed
+        with self.share() as users:
             try:
                 yield self.start()
             finally:
@@ -153,10 +164,10 @@ class Server:
         return self.url(name)
 
     def remove(self) -> None:
-        """Stop it and delete its files."""
+        """Stop it and delete its folders, wherever they are."""
         self.stop()
-        shutil.rmtree(self.data, ignore_errors=True)
-        self.log.unlink(missing_ok=True)
+        for folder in {self.root, self.socket}:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _prepare(self) -> None:
         """Make the data folder, or say what is wrong with the one that is there."""

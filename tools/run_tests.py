@@ -15,9 +15,7 @@ def main(arguments: list[str]) -> int:
     with contextlib.ExitStack() as stack:
         if not os.environ.get("KIBALI_TEST_DATABASE_URL"):
             try:
-                server = Server(ROOT / ".local" / "postgres-test", fast=True)
-                if not server.ready():  # one that runs already is somebody's, and stays
-                    stack.enter_context(server.in_use())
+                stack.enter_context(Server(ROOT / ".local" / "postgres-test", fast=True).in_use())
             except PostgresError as error:
                 print(error, file=sys.stderr)
                 return 1

@@ -6,7 +6,6 @@ second-factor code is read from the page that shows it in the demo.
 
 import os
 import re
-import shutil
 import sys
 import urllib.request
 from dataclasses import dataclass
@@ -14,11 +13,12 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tools import chromium
+from tools.demo import PASSWORD
+from tools.loopback import direct
+
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs" / "img"
-PASSWORD = "kibali-demo"  # noqa: S105  # the demo's, printed at its start
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 CODE = re.compile(r"\b\d{6}\b")
 
 
@@ -70,6 +70,7 @@ def take(browser: Browser, address: str, picture: Picture) -> None:
 
 
 def main() -> int:
+    os.environ.update(direct(os.environ))
     address = f"http://127.0.0.1:{os.environ.get('PORT', '8000')}"
     try:
         urllib.request.urlopen(f"{address}/readyz", timeout=5).close()
@@ -77,9 +78,8 @@ def main() -> int:
         print(f"No demo answers at {address}. Start it in another window with: make run", file=sys.stderr)
         return 1
     PICTURES.mkdir(parents=True, exist_ok=True)
-    executable = next((path for name in BROWSERS if (path := shutil.which(name))), None)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=chromium.executable(), args=list(chromium.SWITCHES))
         for picture in PICTURES_WANTED:
             take(browser, address, picture)
             print(f"docs/img/{picture.name}.png")

@@ -75,7 +75,7 @@ def a_platform(portal: Flask) -> Callable[..., Platform]:
                     name=name,
                     secret_digest=identifiers.digest(secret),
                     scopes=list(scopes),
-                    channel="alibaba",
+                    channel="alibaba-com",
                     contact="ops@market.example",
                     created_at=clock.now(),
                 )

@@ -44,6 +44,8 @@ def test_it_has_every_operation_with_its_scope_and_errors(document: dict[str, An
     token = document["paths"]["/oauth/token"]["post"]
     assert token["security"] == []
     assert "application/x-www-form-urlencoded" in token["requestBody"]["content"]
+    question = document["paths"]["/api/v1/readiness"]["post"]
+    assert {"200", "400", "401", "403", "404", "413", "415", "422", "429", "500"} == set(question["responses"])
     assert "permit.state_changed" in document["webhooks"]
     flows = document["components"]["securitySchemes"]["oauth"]["flows"]
     assert set(flows["clientCredentials"]["scopes"]) == set(SCOPES)

@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+import time_machine
 
 import app.trade.tasks  # noqa: F401
 from app.businesses.models import Business
@@ -178,6 +180,19 @@ def test_a_suspended_permit_freezes_what_the_platform_sees(
     assert (told["state"], told["reason_code"]) == ("frozen", "suspended")
     assert platform.call("GET", "/listings?state=ready").get_json()["items"] == []
     assert len(platform.call("GET", "/listings?state=frozen").get_json()["items"]) == 1
+
+
+def test_what_expired_at_midnight_is_not_told_as_ready_before_the_job_has_frozen_it(
+    platform: Platform, business: Business, permits: list[Permit]
+) -> None:
+    (mine,) = save(business)
+    with time_machine.travel(permits[0].expires_at, tick=False):
+        told = platform.call("GET", f"/listings/{mine.reference}").get_json()
+        assert (told["state"], told["reason_code"], told["frozen_at"] is not None) == ("frozen", "expired", True)
+        assert [each["state"] for each in platform.call("GET", "/listings").get_json()["items"]] == ["frozen"]
+        assert platform.call("GET", "/listings?state=ready").get_json()["items"] == []
+    with time_machine.travel(permits[0].expires_at - timedelta(seconds=1), tick=False):
+        assert platform.call("GET", f"/listings/{mine.reference}").get_json()["state"] == "ready"
 
 
 def test_pages_follow_each_other_without_gaps(platform: Platform, business: Business, permits: list[Permit]) -> None:

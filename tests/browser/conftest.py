@@ -1,6 +1,5 @@
 """A browser, and a portal that really runs."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,16 +10,14 @@ from sqlalchemy import text
 from tests.browser.house import House, open_house
 from tests.browser.visitor import Visitor
 from tests.support.database import ServerUnderTest
-
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync"]  # fmt: skip
+from tools import chromium
 
 Enter = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="session")
 def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
-    return {**browser_type_launch_args, "executable_path": shutil.which("chromium"), "args": SWITCHES}
+    return {**browser_type_launch_args, "executable_path": chromium.executable(), "args": list(chromium.SWITCHES)}
 
 
 @pytest.fixture(scope="session")

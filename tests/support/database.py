@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psycopg
 from alembic import command
@@ -36,13 +37,16 @@ class ServerUnderTest:
     """A PostgreSQL on which databases can be made and dropped."""
 
     url: str
+    held: IO[str] | None = None
 
     @classmethod
     def start(cls) -> "ServerUnderTest":
-        url = os.environ.get("KIBALI_TEST_DATABASE_URL")
-        if not url:
-            url = Server(ROOT / ".local" / "postgres-test", fast=True).start()
-        return cls(url)
+        """The one that was given, else a private one that keeps running for the next time."""
+        if url := os.environ.get("KIBALI_TEST_DATABASE_URL"):
+            return cls(url)
+        server = Server(ROOT / ".local" / "postgres-test", fast=True)
+        held = server.share()
+        return cls(server.start(), held)
 
     def _connect(self) -> "psycopg.Connection[tuple[object, ...]]":
         address = make_url(self.url).set(drivername="postgresql", database="postgres")

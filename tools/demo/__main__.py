@@ -5,6 +5,7 @@ import sys
 import time
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 import app
@@ -13,6 +14,7 @@ from app.core import clock, db
 from app.core.i18n import use_locale
 from app.identity.models import User
 from app.jurisdictions import load as packs
+from app.jurisdictions.model import Pack
 from app.permits import lifecycle
 from tools.demo import cg, platforms, rw, seeding
 from tools.demo.cast import make
@@ -21,18 +23,36 @@ from tools.demo.story import Story
 TALES = {"RW": rw.tell, "CG": cg.tell}
 
 
-def already(session: Session) -> bool:
-    return session.scalar(select(User.id).where(User.is_demo).limit(1)) is not None
+class NotHere(Exception):
+    """The database is not one for this demo; the message says why."""
+
+
+def already(session: Session, pack: Pack) -> bool:
+    """Whether the demo is there. Raises NotHere when real people are, or the demo of another country."""
+    locale = session.scalar(select(User.locale).where(User.is_demo).limit(1))
+    if locale is None:
+        if session.scalar(select(User.id).where(~User.email.endswith(".example")).limit(1)) is not None:
+            raise NotHere(
+                "This database has real people in it, and everybody knows the demo accounts' password. "
+                "Give the demo a database of its own with KIBALI_DATABASE_URL."
+            )
+        return False
+    if locale.partition("_")[2] != pack.country:
+        raise NotHere(
+            f"This database holds the demo of another country, not of {pack.names['en']}. Choose that country with "
+            "COUNTRY (or KIBALI_COUNTRY), or another database with KIBALI_DATABASE_URL."
+        )
+    return True
 
 
 def load() -> None:
     """Idempotent and whole: one transaction, taken by one process at a time."""
     started = time.monotonic()
+    pack = packs.current()
     with db.unit_of_work() as session:
         session.execute(text("SELECT pg_advisory_xact_lock(7241)"))
-        if already(session):
+        if already(session, pack):
             return
-        pack = packs.current()
         print(f"Making the demo's accounts, firms and cases for {pack.names['en']} …", flush=True)
         with use_locale(pack.locale(pack.default_language), pack.zone):
             story = Story(session, clock.now())
@@ -70,10 +90,17 @@ def main(arguments: list[str]) -> int:
         print("Demo data is not for production: set KIBALI_MODE=demo on a database of its own.", file=sys.stderr)
         return 1
     app.configure(settings)
-    if asked.command == "load":
-        load()
-    else:
-        add_many(asked.cases, asked.random_seed)
+    try:
+        if asked.command == "load":
+            load()
+        else:
+            add_many(asked.cases, asked.random_seed)
+    except NotHere as error:
+        print(error, file=sys.stderr)
+        return 1
+    except DBAPIError as error:
+        print(f"The database refused the demo's data: {str(error.orig).strip().splitlines()[0]}.", file=sys.stderr)
+        return 1
     return 0
 
 

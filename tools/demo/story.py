@@ -25,10 +25,10 @@ from app.identity.actor import Actor, Role
 from app.identity.models import User
 from app.jurisdictions import load
 from app.permits.models import Permit, PermitLine
+from tools.demo import PASSWORD
 from tools.demo.papers import specimen
 
 Raw = dict[str, dict[str, list[str]]]
-PASSWORD = "kibali-demo"  # noqa: S105  # a demonstration only; production refuses to start with demo accounts
 PAYS_FROM = {"RW": "0788000001", "CG": "066000001"}  # a mobile-money number of the country's provider
 
 
