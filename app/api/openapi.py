@@ -175,8 +175,10 @@ def _usual_errors(route: Route) -> Iterator[int]:
         yield from (401, 403, 429)
     if declared.query is not None:
         yield 422
-    if declared.body is not None and declared.parsed:
-        yield from (400, 415, 422)
+    if declared.body is not None:
+        yield from (400, 413)
+        if declared.parsed:
+            yield from (415, 422)
 
 
 def _webhooks(models: Models) -> dict[str, Schema]:

@@ -15,8 +15,8 @@ from typing import Any
 from flask import Response, current_app, request
 from pydantic import BaseModel, ValidationError
 
+from app.api import mistakes
 from app.api.problems import Unreadable
-from app.core.errors import Invalid, Problem
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
 
@@ -103,7 +103,7 @@ def _body(model: type[BaseModel]) -> BaseModel:
     except ValidationError as error:
         if any(part["type"] == "json_invalid" for part in error.errors()):
             raise Unreadable() from error
-        raise _invalid(error) from error
+        raise mistakes.invalid(error) from error
 
 
 def _query(model: type[BaseModel]) -> BaseModel:
@@ -112,16 +112,7 @@ def _query(model: type[BaseModel]) -> BaseModel:
     try:
         return model.model_validate(given)
     except ValidationError as error:
-        raise _invalid(error) from error
-
-
-def _invalid(error: ValidationError) -> Invalid:
-    return Invalid(
-        *(
-            Problem(part["msg"], ".".join(str(name) for name in part["loc"]) or None, part["type"])
-            for part in error.errors(include_url=False, include_context=False, include_input=False)
-        )
-    )
+        raise mistakes.invalid(error) from error
 
 
 def _answer(declared: Operation, result: Any) -> Response:

@@ -56,12 +56,16 @@ _SENTENCES: dict[str, Text] = {
 
 
 class ListingStateChanged(BaseModel):
-    """That a listing changed; ask for the listing itself to learn more, if it is on your channel."""
+    """A listing on your channel changed; nobody else is told. Ask for the listing itself to learn more."""
 
     model_config = ConfigDict(extra="forbid")
 
     reference: str = Field(description="The listing's reference.", examples=["LS-2026-00042-K"])
     channel: str = Field(description="Code of the channel it is for.", examples=["alibaba-com"])
+    sku: str = Field(description="The seller's own reference; may be empty.", examples=["BOURBON-26"])
+    title: str = Field(description="What the seller calls it.", examples=["Bourbon green coffee, 2026 harvest"])
+    hs: str = Field(description="Code of the Harmonized System, six digits; empty for a service.", examples=["090111"])
+    destination: str = Field(description="The country sold to (ISO 3166-1).", examples=["CN"])
     state: str = Field(description="The state it is in now; only “ready” may be sold.", examples=["frozen"])
     previous_state: str | None = Field(description="The state it was in before; null when it is new.")
     reason_code: str = Field(default="", description="Why, as a code; empty when none applies.", examples=["suspended"])
@@ -128,12 +132,17 @@ def tell(session: Session, change: Change, actor: Actor, *, authority: str = "")
             data={
                 "reference": listing.reference,
                 "channel": listing.channel,
+                "sku": listing.sku,
+                "title": listing.title,
+                "hs": listing.hs,
+                "destination": listing.destination,
                 "state": listing.state,
                 "previous_state": change.previous.value if change.previous else None,
                 "reason_code": listing.reason_code,
                 "occurred_at": now,
             },
             business_id=listing.business_id,
+            channel=listing.channel,
         )
     session.flush()
 
@@ -150,7 +159,11 @@ def write_to_members(session: Session, business: Business, template: str, listin
             values = {
                 "business": business.name,
                 "listings": [
-                    {"reference": each.reference, "title": each.title, "reason": reason_sentence(pack, each)}
+                    {
+                        "reference": each.reference,
+                        "title": each.title,
+                        "reason": reason_sentence(pack, each.reason_code, each.reason_subject),
+                    }
                     for each in listings
                 ],
                 "path": path,
@@ -158,12 +171,11 @@ def write_to_members(session: Session, business: Business, template: str, listin
         notifications.send(session, user_id=member.user_id, template=template, locale=locale, values=values)
 
 
-def reason_sentence(pack: Pack, listing: Listing | ListingEvent) -> str:
-    """Why it is frozen, in the reader's language; empty when it is not."""
-    if not listing.reason_code:
+def reason_sentence(pack: Pack, code: str, subject: str) -> str:
+    """Why a listing is frozen, in the reader's language; empty when it is not. See ``Readiness.reason``."""
+    if not code:
         return ""
-    sentence = _SENTENCES.get(listing.reason_code, _SENTENCES["missing"])
-    return str(sentence) % {"what": _subject(pack, listing.reason_subject)}
+    return str(_SENTENCES.get(code, _SENTENCES["missing"])) % {"what": _subject(pack, subject)}
 
 
 def _subject(pack: Pack, code: str) -> str:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from app.api.kit import Document, Page, PageQuery, Quantity, bearer, cursor, operation, read_cursor, scope
 from app.api.kit import blueprint as make_blueprint
 from app.businesses import lookup as businesses
+from app.businesses.models import Business
 from app.core import clock, db
 from app.core.errors import Invalid, NotFound
 from app.core.errors import Problem as DomainProblem
@@ -20,8 +21,8 @@ from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.jurisdictions import load
 from app.trade import listings, readiness
-from app.trade.models import Listing
-from app.trade.readiness import Question, Row
+from app.trade.models import Listing, ListingState
+from app.trade.readiness import Question, Readiness, Row
 
 blueprint = make_blueprint("trade_api", __name__)
 
@@ -213,17 +214,14 @@ def _requirement(row: Row) -> RequirementAnswer:
 )
 def list_listings(query: ListingQuery) -> Page[ListingAnswer]:
     session = db.session()
-    channels = _channels()
-    if query.channel is not None:
-        if query.channel not in channels:
-            raise Invalid(DomainProblem(_l("This is not one of your channels."), "channel", "not_your_channel"))
-        channels = (query.channel,)
+    channel = bearer().client.channel
+    if query.channel not in (None, channel):
+        raise Invalid(DomainProblem(_l("This is not one of your channels."), "channel", "not_your_channel"))
     after = read_cursor(query.after, int)[0] if query.after else 0
-    found = listings.for_channels(session, channels, state=query.state, after=after, limit=query.limit + 1)
+    found = listings.for_channel(session, channel, state=query.state, after=after, limit=query.limit + 1)
     shown = found[: query.limit]
-    sellers = _sellers(shown)
     return Page[ListingAnswer](
-        items=[_listing(each, sellers[each.business_id]) for each in shown],
+        items=[each for each in _listings(shown) if query.state in (None, each.state)],
         next=cursor(shown[-1].id) if len(found) > query.limit else None,
     )
 
@@ -240,25 +238,24 @@ def list_listings(query: ListingQuery) -> Page[ListingAnswer]:
 )
 def look_up_listing(reference: str) -> ListingAnswer:
     try:
-        found = listings.on_channels(db.session(), _channels(), reference)
+        found = listings.on_channel(db.session(), bearer().client.channel, reference)
     except NotFound as error:
         raise NotFound(_l("There is no listing with this reference on your channels.")) from error
-    return _listing(found, _sellers([found])[found.business_id])
+    return _listings([found])[0]
 
 
-def _channels() -> tuple[str, ...]:
-    return listings.channels_of(load.current(), bearer().client.channel)
+def _listings(found: list[Listing]) -> list[ListingAnswer]:
+    """What is stored as ready and lacks something by now is told as frozen, as it is about to be."""
+    session = db.session()
+    sellers = businesses.several(session, {each.business_id for each in found})
+    lapsed = listings.lapsed(session, found, sellers)
+    return [_listing(each, sellers[each.business_id], lapsed.get(each.id)) for each in found]
 
 
-def _sellers(found: list[Listing]) -> dict[int, Seller]:
-    rows = businesses.several(db.session(), {each.business_id for each in found})
-    return {key: Seller(number=business.number, name=business.name) for key, business in rows.items()}
-
-
-def _listing(found: Listing, seller: Seller) -> ListingAnswer:
+def _listing(found: Listing, seller: Business, lapse: Readiness | None) -> ListingAnswer:
     return ListingAnswer(
         reference=found.reference,
-        business=seller,
+        business=Seller(number=seller.number, name=seller.name),
         sku=found.sku,
         title=found.title,
         hs=found.hs,
@@ -266,9 +263,9 @@ def _listing(found: Listing, seller: Seller) -> ListingAnswer:
         channel=found.channel,
         quantity=found.quantity,
         unit=found.unit,
-        state=found.state,
-        reason_code=found.reason_code,
+        state=ListingState.FROZEN.value if lapse else found.state,
+        reason_code=lapse.reason[0] if lapse else found.reason_code,
         ready_at=found.ready_at,
-        frozen_at=found.frozen_at,
+        frozen_at=lapse.checked_at if lapse else found.frozen_at,
         updated_at=found.updated_at,
     )

@@ -5,15 +5,16 @@ in the transaction of whatever took something away. When that is mended it goes 
 goods go on sale abroad again only when a person says so. ``docs/decisions/0014-readiness.md`` says why.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, lazyload
 
 from app.businesses import lookup as businesses
+from app.businesses.models import Business
 from app.cases import numbering
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, NotFound, Problem, Stale
@@ -23,13 +24,13 @@ from app.identity.actor import SYSTEM, Actor
 from app.identity.policy import Permission, Subject, allows
 from app.jobs import queue
 from app.jurisdictions import load
-from app.jurisdictions.model import Pack
+from app.permits.models import Permit
 from app.permits.words import amount
 from app.trade import readiness
 from app.trade.announcing import Change, tell, write_to_members
 from app.trade.models import Listing, ListingAction, ListingEvent, ListingState
-from app.trade.readiness import Question, Readiness
-from app.trade.standing import standing_of
+from app.trade.readiness import Question, Readiness, RowState
+from app.trade.standing import standing_of, standings_of
 
 PAGE = 20
 SERIES = "LS"
@@ -70,39 +71,44 @@ def history(session: Session, listing: Listing) -> Sequence[ListingEvent]:
     return session.scalars(statement.order_by(ListingEvent.id)).all()
 
 
-def channels_of(pack: Pack, wanted: str) -> tuple[str, ...]:
-    """The channels an API client speaks for: one channel's code, or a platform with all its channels."""
-    return tuple(
-        dict.fromkeys(
-            channel.code for channel in pack.channels if wanted and wanted in (channel.code, channel.platform)
-        )
-    )
-
-
-def for_channels(
-    session: Session, channels: Sequence[str], *, state: str | None = None, after: int = 0, limit: int = 50
+def for_channel(
+    session: Session, channel: str, *, state: str | None = None, after: int = 0, limit: int = 50
 ) -> list[Listing]:
-    """What platforms may see: listings that were ready at least once, in the order they were saved."""
-    if not channels:
-        return []
-    statement = select(Listing).where(Listing.channel.in_(channels), Listing.ready_at.is_not(None), Listing.id > after)
+    """What its platform may see: listings that were ready at least once, in the order they were saved."""
+    statement = select(Listing).where(Listing.channel == channel, Listing.ready_at.is_not(None), Listing.id > after)
     if state is not None:
         statement = statement.where(Listing.state == state)
     return list(session.scalars(statement.order_by(Listing.id).limit(limit)))
 
 
-def on_channels(session: Session, channels: Sequence[str], reference: str) -> Listing:
+def on_channel(session: Session, channel: str, reference: str) -> Listing:
     """One of those; raises NotFound."""
     found = session.scalar(
         select(Listing).where(
-            Listing.reference == reference.strip().upper(),
-            Listing.channel.in_(channels),
-            Listing.ready_at.is_not(None),
+            Listing.reference == reference.strip().upper(), Listing.channel == channel, Listing.ready_at.is_not(None)
         )
     )
     if found is None:
         raise NotFound
     return found
+
+
+def lapsed(session: Session, found: Sequence[Listing], sellers: Mapping[int, Business]) -> dict[int, Readiness]:
+    """Those stored as ready that are not any more, by id: the end of a day ends permits and rules, and the jobs that
+    freeze listings come some minutes later. Readers are told what is true. At most two statements, for any number.
+    """
+    ready = [each for each in found if each.stored_state is ListingState.READY]
+    if not ready:
+        return {}
+    pack, now = load.current(), clock.now()
+    day = now.astimezone(pack.zone).date()
+    kinds = {code for each in ready for code in readiness.kinds_needed(pack, question(each), day)}
+    standings = standings_of(session, kinds, now, [sellers[key] for key in {each.business_id for each in ready}])
+    answers = {
+        each.id: readiness.evaluate(pack, question(each), standings[each.business_id], now, description=each.title)
+        for each in ready
+    }
+    return {key: answer for key, answer in answers.items() if not answer.ready}
 
 
 def question(listing: Listing) -> Question:
@@ -130,11 +136,12 @@ def create(session: Session, actor: Actor, new: NewListing, *, idempotency_key: 
         raise Invalid(
             Problem(_l("Register your business first, or choose the business you act for."), None, "business")
         )
-    readiness.check(pack, new.question, now.astimezone(pack.zone).date())
+    asked, day = new.question, now.astimezone(pack.zone).date()
+    readiness.check(pack, asked, day)
     existing = _by_key(session, actor.business_id, idempotency_key)
     if existing is not None:
         return existing
-    asked = new.question
+    _hold(session, actor.business_id, readiness.kinds_needed(pack, asked, day))
     try:
         with session.begin_nested():  # a refused double gives its number back
             listing = Listing(
@@ -170,6 +177,20 @@ def create(session: Session, actor: Actor, new: NewListing, *, idempotency_key: 
     return listing
 
 
+def _hold(session: Session, business_id: int, kinds: Collection[str]) -> None:
+    """Nobody changes the business or these permits until the transaction ends. Whoever takes one away while a listing
+    is being saved cannot see the listing yet: so they come before it, or after it and freeze it."""
+    session.scalars(_as_it_is(business_id).with_for_update(read=True)).one()
+    held = select(Permit.id).where(Permit.business_id == business_id, Permit.kind.in_(sorted(kinds)))
+    session.execute(held.order_by(Permit.id).with_for_update(read=True))
+
+
+def _as_it_is(business_id: int) -> Select[Business]:
+    """Whatever the session has loaded before."""
+    statement = select(Business).where(Business.id == business_id).options(lazyload(Business.people))
+    return statement.execution_options(populate_existing=True)
+
+
 def _by_key(session: Session, business_id: int, key: str) -> Listing | None:
     return session.scalar(select(Listing).where(Listing.business_id == business_id, Listing.idempotency_key == key))
 
@@ -199,23 +220,24 @@ def change_quantity(
     if (listing.quantity, listing.unit) == (quantity, unit):
         return
     found = assess(session, listing, replace(question(listing), quantity=quantity, unit=unit))
-    if listing.stored_state is ListingState.READY and not found.ready:
-        raise Invalid(Problem(_too_much(found), "quantity", "not_enough"))
+    if listing.stored_state is ListingState.READY:
+        _check_enough(found)
     listing.quantity, listing.unit = quantity, unit
     _touch(session, listing)
     tell(session, Change(listing, ListingAction.CHANGED, listing.stored_state), actor)
-    _settle(session, listing, found, mend=True)
+    if _settle(session, listing, found, mend=True) is ListingAction.FROZEN:
+        write_to_members(session, businesses.get(session, listing.business_id), "listing_frozen", [listing])
 
 
-def _too_much(found: Readiness) -> str:
+def _check_enough(found: Readiness) -> None:
     for row in found.open_rows:
-        if row.remaining is not None and row.unit is not None:
-            return _(
+        if row.standing is RowState.NOT_ENOUGH and row.remaining is not None and row.unit is not None:
+            message = _(
                 "%(permit)s has only %(left)s left. Offer that much or less, or take the listing down.",
                 permit=str(row.title),
                 left=amount(row.remaining, row.unit),
             )
-    return _("Something is still missing. Look at the list below.")
+            raise Invalid(Problem(message, "quantity", "not_enough"))
 
 
 def delist(session: Session, listing: Listing, actor: Actor, *, version: int | None) -> None:
@@ -232,17 +254,12 @@ def _lock(session: Session, listing: Listing, actor: Actor, version: int | None)
     session.scalars(
         select(Listing).where(Listing.id == listing.id).with_for_update().execution_options(populate_existing=True)
     ).one()
+    session.scalars(_as_it_is(listing.business_id)).one()
     if version is not None and version != listing.version:
         raise Stale(_l("This listing changed while you had it open. Look at it again, then decide."))
 
 
 # What happens by itself
-
-
-def refresh(session: Session, listing: Listing) -> Readiness:
-    """Look at one listing anew: freeze it, or send it back to its owner when it is whole again."""
-    refresh_business(session, listing.business_id, mend=True)
-    return assess(session, listing)
 
 
 def refresh_business(session: Session, business_id: int, *, mend: bool, kind: str | None = None) -> tuple[Listing, ...]:
@@ -359,7 +376,7 @@ __all__ = [
     "change_quantity",
     "create",
     "delist",
+    "lapsed",
     "make_ready",
-    "refresh",
     "refresh_business",
 ]

@@ -71,7 +71,7 @@ class Ground:
 @dataclass(frozen=True)
 class Row:
     """One requirement. ``permit`` is the one that decides the state; ``remaining`` is what is left on all that count,
-    in ``unit`` (None: the kind has no quantities)."""
+    in ``unit`` (None: the kind has no quantities). ``line`` is the permit line with most left."""
 
     code: str
     title: Text
@@ -81,6 +81,8 @@ class Row:
     permit: HeldPermit | None = None
     remaining: Decimal | None = None
     unit: str | None = None
+    line: int | None = None
+    at_border: bool = False  # customs asks for it
     case: str | None = None  # reference of the open application
     service: str | None = None  # which service mends it
     arguments: Mapping[str, str] = field(default_factory=dict)  # what is already known, for its first form
@@ -134,9 +136,9 @@ class Readiness:
 
     @property
     def permit_line(self) -> int | None:
-        """A line a declaration of these goods can draw on, of the permit customs asks for first."""
-        lines = (row.permit.line_for(self.question.hs) for row in self.rows if row.permit and not row.blocks)
-        return next((line.id for line in lines if line is not None), None)
+        """A line a declaration of these goods can draw on: of the permit customs asks for, else of another held one."""
+        rows = sorted((row for row in self.rows if row.line and not row.blocks), key=lambda row: not row.at_border)
+        return rows[0].line if rows else None
 
 
 def kinds_needed(pack: Pack, question: Question, day: date) -> dict[str, list[Ground]]:
@@ -165,7 +167,8 @@ def evaluate(pack: Pack, question: Question, standing: Standing, at: datetime, *
     day = at.astimezone(pack.zone).date()
     rows = [_business_row(pack, standing), *_channel_row(pack, question, day)]
     for code, grounds in kinds_needed(pack, question, day).items():
-        rows.append(_permit_row(pack, question, standing, code, tuple(grounds), description))
+        kind = rules.find(pack.permit_kinds, code, day) or rules.permit_kind(pack, code)
+        rows.append(_permit_row(pack, question, standing, kind, tuple(grounds), description))
     rows += _information(pack, question, day)
     return Readiness(
         question, tuple(rows), rules.controls_for(pack, question.hs, question.destination, day), at, pack.version
@@ -253,9 +256,9 @@ _MENDED_BY_APPLYING = frozenset({RowState.MISSING, RowState.EXPIRED, RowState.NO
 
 
 def _permit_row(
-    pack: Pack, question: Question, standing: Standing, code: str, grounds: tuple[Ground, ...], description: str
+    pack: Pack, question: Question, standing: Standing, kind: PermitKind, grounds: tuple[Ground, ...], description: str
 ) -> Row:
-    kind = rules.permit_kind(pack, code)
+    code = kind.code
     fitting = [
         permit
         for permit in standing.permits
@@ -279,6 +282,8 @@ def _permit_row(
         permit=best,
         remaining=balance.remaining,
         unit=balance.unit,
+        line=balance.line,
+        at_border=kind.required_for_export,
         case=case,
         service=kind.service,
         arguments=_arguments(pack, question, kind, balance, description),
@@ -302,29 +307,30 @@ class _Balance:
     remaining: Decimal | None = None
     unit: str | None = None
     lacking: Decimal | None = None
+    line: int | None = None
 
 
 def _balance(question: Question, kind: PermitKind, active: list[HeldPermit]) -> _Balance:
     """What is left on the active permits together; a unit that cannot be converted counts for nothing."""
     if not kind.has_quantity or not question.hs:
         return _Balance(enough=True)
-    if any(not permit.lines for permit in active):
-        return _Balance(enough=True)
+    if not kind.required_for_export and any(not permit.lines for permit in active):
+        return _Balance(enough=True)  # at the border, though, a permit without lines is none: nothing to draw on
     lines = [line for permit in active for line in permit.lines if question.hs.startswith(line.hs)]
     unit = question.unit or (lines[0].unit if lines else None)
     if unit is None:
         return _Balance(enough=False)
-    counted = [units.convert(line.available, line.unit, unit) for line in lines]
-    remaining = sum((each for each in counted if each is not None), Decimal(0))
+    counted = [(units.convert(line.available, line.unit, unit), line) for line in lines]
+    usable = [(left, line.id) for left, line in counted if left]
+    remaining = sum((left for left, _line in usable), Decimal(0))
+    most = max(usable, default=(None, None))[1]
     if question.quantity is None:
-        return _Balance(any(line.available > 0 for line in lines), remaining, unit)
+        return _Balance(any(line.available > 0 for line in lines), remaining, unit, line=most)
     lacking = max(question.quantity - remaining, Decimal(0))
-    if lines and all(each is None for each in counted):  # show what there is, in its own unit
-        unit, remaining = (
-            lines[0].unit,
-            sum((line.available for line in lines if line.unit == lines[0].unit), Decimal(0)),
-        )
-    return _Balance(not lacking, remaining, unit, lacking)
+    if lines and all(left is None for left, _line in counted):  # show what there is, in its own unit
+        unit = lines[0].unit
+        remaining = sum((line.available for line in lines if line.unit == unit), Decimal(0))
+    return _Balance(not lacking, remaining, unit, lacking, most)
 
 
 def _arguments(

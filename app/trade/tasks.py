@@ -54,7 +54,7 @@ def refresh_listings_after(session: Session, after: int) -> None:
 
 
 # After midnight in Kigali (22:00 UTC) and in Brazzaville (23:00 UTC), when the day's expiries are noted: a rule may
-# begin or end with the day as well.
-queue.periodic("10 22,23 * * *", REFRESH_LISTINGS)
+# begin or end with the day as well. Twice in each country, should no worker run the first time.
+queue.periodic("10 22,23,0 * * *", REFRESH_LISTINGS)
 
 __all__ = ["REFRESH_LISTINGS"]

@@ -144,22 +144,26 @@ def overview() -> ResponseReturnValue:
     if business is not None:
         found = listings.of_business(session, business.id, before=start, limit=listings.PAGE + 1)
     shown = found[: listings.PAGE]
+    lapsed = listings.lapsed(session, shown, {business.id: business}) if business is not None else {}
     return render_template(
         "trade/listings.html",
         business=business,
-        cards=[_card(each) for each in shown],
+        cards=[_card(each, lapsed.get(each.id)) for each in shown],
         older=shown[-1].id if len(found) > listings.PAGE else None,
         first=start is None,
     )
 
 
-def _card(listing: Listing) -> dict[str, Any]:
+def _card(listing: Listing, lapse: Readiness | None) -> dict[str, Any]:
+    """``lapse``: what it lacks, though nobody has frozen it yet."""
+    state = ListingState.FROZEN if lapse else listing.stored_state
+    reason = lapse.reason if lapse else (listing.reason_code, listing.reason_subject)
     return {
         "listing": listing,
         "url": url_for("trade.detail", reference=listing.reference),
-        "status": STATE_TITLES[listing.stored_state],
-        "kind": STATE_KINDS[listing.stored_state],
-        "reason": reason_sentence(load.current(), listing),
+        "status": STATE_TITLES[state],
+        "kind": STATE_KINDS[state],
+        "reason": reason_sentence(load.current(), *reason),
         **_words(listings.question(listing)),
     }
 
@@ -228,7 +232,7 @@ def _page(listing: Listing, error: Invalid | None = None) -> ResponseReturnValue
     page = render_template(
         "trade/listing.html",
         listing=listing,
-        card=_card(listing),
+        card=_card(listing, found if listing.stored_state is ListingState.READY and not found.ready else None),
         answer=found,
         items=checklist(pack, found),
         asked=_words(found.question),
@@ -255,7 +259,7 @@ def _event(event: ListingEvent) -> dict[str, Any]:
         "title": ACTION_TITLES[ListingAction(event.action)],
         "at": event.at,
         "by": event.actor_name,
-        "text": reason_sentence(load.current(), event),
+        "text": reason_sentence(load.current(), event.reason_code, event.reason_subject),
     }
 
 

@@ -7,6 +7,8 @@ from examples.marketplace.portal import Portal, PortalError
 from examples.marketplace.shop import Shop
 
 HOOK = "/hooks/kibali"
+ASKED = ("business", "hs", "destination", "channel")
+AMOUNT = ("quantity", "unit")
 POLICY = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
 
@@ -30,11 +32,12 @@ def make(portal: Portal, shop: Shop, secret: Secret) -> Flask:
 
     @app.get("/ask")
     def ask() -> str:
-        question = {name: value.strip() for name, value in request.args.items() if value.strip()}
+        question = {name: request.args.get(name, "").strip() for name in ASKED}
+        amount = {name: request.args[name].strip() for name in AMOUNT if request.args.get(name, "").strip()}
         try:
-            return _page(question=question, answer=portal.readiness(question))
+            return _page(question=question | amount, answer=portal.readiness(**question, **amount))
         except PortalError as error:
-            return _page(question=question, problem=str(error))
+            return _page(question=question | amount, problem=str(error))
 
     @app.get("/permit")
     def permit() -> str:

@@ -27,8 +27,10 @@ class Portal:
     def permit(self, number: str) -> dict[str, Any]:
         return self._ask("GET", f"/permits/{quote(number, safe='')}")
 
-    def readiness(self, question: dict[str, str]) -> dict[str, Any]:
-        return self._ask("POST", "/readiness", json=question)
+    def readiness(self, business: str, hs: str, destination: str, channel: str, **amount: str) -> dict[str, Any]:
+        """``hs`` is empty for a service; ``amount`` is a quantity with its unit, or nothing."""
+        question = {"business": business, "product": {"hs": hs}, "destination": destination, "channel": channel}
+        return self._ask("POST", "/readiness", json=question | amount)
 
     def listings(self) -> list[dict[str, Any]]:
         """Every listing made for our channel, page by page."""
@@ -46,7 +48,11 @@ class Portal:
         for endpoint in self._ask("GET", "/webhook-endpoints")["items"]:
             if endpoint["url"] == url:
                 self._ask("DELETE", f"/webhook-endpoints/{endpoint['id']}")
-        wanted = {"url": url, "event_types": ["permit.state_changed"], "description": "Example marketplace"}
+        wanted = {
+            "url": url,
+            "event_types": ["listing.state_changed", "permit.state_changed"],
+            "description": "Example marketplace",
+        }
         return str(self._ask("POST", "/webhook-endpoints", json=wanted)["secret"])
 
     def _ask(self, method: str, path: str, **options: Any) -> dict[str, Any]:
@@ -90,7 +96,10 @@ def _told(answer: requests.Response) -> str:
     """What a problem document says (RFC 9457)."""
     try:
         problem = answer.json()
-        details = "; ".join(f"{error['field']}: {error['detail']}" for error in problem.get("errors") or ())
+        details = "; ".join(
+            f"{error['field']}: {error['detail']}" if error["field"] else error["detail"]
+            for error in problem.get("errors") or ()
+        )
         return f"{problem['title']} – {details or problem['detail']}"
     except (ValueError, KeyError, TypeError):
         return f"The portal answered {answer.status_code}."

@@ -14,21 +14,21 @@ class Listing:
     """``frozen`` is why nobody can buy it now; empty while it is for sale."""
 
     reference: str
-    told: dict[str, Any]
-    frozen: str = ""
-
-    def relies_on(self, permit: str) -> bool:
-        return permit in _words(self.told)
+    title: str
+    frozen: str
+    known_since: datetime
 
 
 @dataclass(frozen=True)
 class Heard:
+    """``about`` is the number of a permit or the reference of a listing."""
+
     at: datetime
     type: str
-    number: str
+    about: str
     previous: str
     state: str
-    froze: tuple[str, ...]
+    did: str
 
 
 @dataclass
@@ -38,63 +38,62 @@ class Shop:
     listings: dict[str, Listing] = field(default_factory=dict)
     heard: deque[Heard] = field(default_factory=lambda: deque(maxlen=50))
     _seen: deque[str] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
-    _latest: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def take(self, listings: list[dict[str, Any]]) -> None:
         """Our listings as the portal has them now: what is not ready there is not for sale here.
 
-        This is the nightly comparison as well: it mends whatever a lost message left wrong.
+        This is the nightly comparison as well: it mends whatever a lost message left wrong. A message may arrive while
+        the list is being fetched: in doubt nothing is for sale.
         """
+        taken = {
+            told["reference"]: Listing(
+                told["reference"], told["title"], _frozen(told), datetime.fromisoformat(told["updated_at"])
+            )
+            for told in listings
+        }
         with self._lock:
-            fresh: dict[str, Listing] = {}
-            for told in listings:
-                reference = str(told.get("reference") or told.get("id"))
-                state = str(told.get("state", ""))
-                fresh[reference] = Listing(reference, told, "" if state == "ready" else f"the portal says: {state}")
-            self.listings = fresh
+            for reference, now in taken.items():
+                before = self.listings.get(reference)
+                if before is not None and before.known_since > now.known_since:
+                    now.frozen, now.known_since = now.frozen or before.frozen, before.known_since
+            self.listings = taken
 
     def hear(self, message_id: str, message: dict[str, Any]) -> None:
-        """Act on a message whose signature was good; one that comes again, or too late, changes nothing."""
+        """Act on a message whose signature was good; one that comes again, or too late, changes nothing.
+
+        A permit's change is only noted: the portal itself knows which listings need it, and tells of each.
+        """
         with self._lock:
             if message_id in self._seen:
                 return
             self._seen.append(message_id)
-            data = message.get("data", {})
-            froze: list[str] = []
-            if message.get("type") == "permit.state_changed":
-                froze = self._changed(data)
+            data = message["data"]
+            did = self._changed(data) if message["type"] == "listing.state_changed" else ""
             self.heard.appendleft(
                 Heard(
                     datetime.now(UTC),
-                    str(message.get("type")),
-                    str(data.get("number", "")),
+                    message["type"],
+                    str(data.get("reference") or data.get("number") or ""),
                     str(data.get("previous_state") or ""),
-                    str(data.get("state", "")),
-                    tuple(froze),
+                    str(data.get("state") or ""),
+                    did,
                 )
             )
 
-    def _changed(self, data: dict[str, Any]) -> list[str]:
-        """Freeze at once what relies on a permit that is no longer good. Thawing waits until the portal says ready."""
-        number, state, moment = str(data["number"]), str(data["state"]), str(data["occurred_at"])
-        if moment < self._latest.get(number, ""):
-            return []  # an older change, delivered after a newer one
-        self._latest[number] = moment
-        if state == "active":
-            return []
-        froze = []
-        for listing in self.listings.values():
-            if listing.relies_on(number):
-                listing.frozen = f"permit {number} is {state.replace('_', ' ')}"
-                froze.append(listing.reference)
-        return froze
+    def _changed(self, data: dict[str, Any]) -> str:
+        """Do at once what the portal says of one listing; what was done, in a word."""
+        listing, moment = self.listings.get(data["reference"]), datetime.fromisoformat(data["occurred_at"])
+        if listing is None:
+            return ""  # of another channel, or so new that the next comparison brings it
+        if moment < listing.known_since:
+            return ""  # an older change, delivered after a newer one
+        listing.known_since, listing.frozen = moment, _frozen(data)
+        return "frozen" if listing.frozen else "for sale"
 
 
-def _words(value: Any) -> set[str]:
-    """Every text in a document, so that a permit's number is found wherever the portal names it."""
-    if isinstance(value, dict):
-        return set().union(*(_words(part) for part in value.values())) if value else set()
-    if isinstance(value, list):
-        return set().union(*(_words(part) for part in value)) if value else set()
-    return {value} if isinstance(value, str) else set()
+def _frozen(told: dict[str, Any]) -> str:
+    """Why it may not be sold; empty when it may. Only "ready" may be."""
+    if told["state"] == "ready":
+        return ""
+    return f"the portal says: {told['state']}" + (f" ({told['reason_code']})" if told["reason_code"] else "")
