@@ -167,7 +167,7 @@ def test_a_posted_field_with_a_zero_sign_changes_nothing(
     client: FlaskClient, session: Session, sign_in: SignIn, owner: User
 ) -> None:
     sign_in(owner)
-    answer = post(client, "/start/registration", {"key": f"once{ZERO}"})
+    answer = post(client, "/start/registration", {"kind": f"coffee{ZERO}"})
     assert answer.status_code == 400
     assert "could not read" in answer.text
     assert answer.headers["Cache-Control"] == "no-store"
