@@ -25,6 +25,7 @@ NEWER = ("python3.14", "python3.13", "python3.12", "python3.11")
 
 WEASYPRINT = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")
 FONTS = ("fonts-noto-core", "fonts-noto-cjk")
+BROWSER_DRIVER = ("libatomic1",)  # of the program that steers the tests' browser
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 TEST_TOOLS = {"pdftotext": "poppler-utils", "qpdf": "qpdf"}
 PURPOSE = "for PDF records, their fonts, and the tests' browser and PDF tools"
@@ -71,7 +72,7 @@ def run(command: list[str], log: str, failure: str, *, env: dict[str, str] | Non
 
 def missing_packages(purpose: str) -> list[str]:
     """Debian packages this machine lacks for ``purpose``; empty where dpkg is not the package manager."""
-    wanted = [*WEASYPRINT, *FONTS]
+    wanted = [*WEASYPRINT, *FONTS, *(BROWSER_DRIVER if purpose == "test" else ())]
     missing: list[str] = []
     if purpose == "check":
         wanted = []
