@@ -27,8 +27,8 @@ WEASYPRINT = ("libpango-1.0-0", "libpangoft2-1.0-0", "libharfbuzz-subset0")
 FONTS = ("fonts-noto-core", "fonts-noto-cjk")
 BROWSER_DRIVER = ("libatomic1",)  # of the program that steers the tests' browser
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-TEST_TOOLS = {"pdftotext": "poppler-utils", "qpdf": "qpdf"}
-PURPOSE = "for PDF records, their fonts, and the tests' browser and PDF tools"
+TEST_TOOLS = {"pdftotext": "poppler-utils", "qpdf": "qpdf", "softhsm2-util": "softhsm2"}
+PURPOSE = "for PDF records, their fonts, and the tests' browser, PDF tools and key store"
 
 LOCKS = {"run": "requirements.txt", "check": "requirements-dev.txt", "test": "requirements-dev.txt"}
 

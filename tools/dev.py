@@ -1,7 +1,8 @@
 """``make run``: the whole portal with demo data on this machine, and a clean end.
 
-PostgreSQL (the private one, or KIBALI_DATABASE_URL), schema, demo data, then the stand-in for mobile money, the example
-marketplace, the worker and the web server. Ctrl-C stops all of it; so does any of them ending by itself.
+PostgreSQL (the private one, or KIBALI_DATABASE_URL), schema, demo data, then the stand-ins for mobile money and time
+stamps, the example marketplace, the worker and the web server. Ctrl-C stops all of it; so does any of them ending by
+itself.
 """
 
 import contextlib
@@ -240,9 +241,14 @@ def _libraries() -> None:
             ) from None
 
 
-def _environment(country: str, port: int, home: Path, momo: int) -> dict[str, str]:
+def _environment(country: str, port: int, home: Path, momo: int, stamps: int) -> dict[str, str]:
     environment = dict(os.environ)
     environment.setdefault("KIBALI_STORE", str(home / "store"))
+    if not environment.get("KIBALI_SEAL"):
+        address = f"http://{HOST}:{stamps}"
+        environment |= {
+            "KIBALI_SEAL": f"file:{home / 'seal'}", "KIBALI_TSA_URL": address, "KIBALI_CRL_URL": address,
+        }  # fmt: skip
     metrics = home / "metrics"
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(parents=True)
@@ -267,17 +273,21 @@ def _database(country: str) -> Iterator[str]:
         yield server.create_database("kibali" if country == "RW" else f"kibali_{country.lower()}")
 
 
-def _greet(address: str, seconds: float, momo: int, market: int) -> None:
+def _greet(address: str, seconds: float, momo: int, market: int, stamps: int) -> None:
     width = max(len(email) for email, _ in ACCOUNTS)
     print(f"\nKibali is at {address} ({seconds:.0f} s).\n\nSign in as, password {PASSWORD}:")
     for email, who in ACCOUNTS:
         print(f"  {email:<{width}}  {who}")
     print(f"\nExample marketplace: http://{HOST}:{market}. Stand-in for mobile money: http://{HOST}:{momo}.")
+    print(f"Stand-in for time stamps, and lists of withdrawn demonstration certificates: http://{HOST}:{stamps}.")
     print("Officials' second-factor codes are shown on the sign-in page. Ctrl-C stops everything.\n", flush=True)
 
 
-def _serve(demo: Demo, momo: int, market: int) -> None:
+def _serve(demo: Demo, momo: int, market: int, stamps: int, seal: Path) -> None:
     address = f"http://{HOST}:{demo.port}"
+    # First of all: it makes the demonstration's seals while the database is prepared.
+    stand_in = ("tools.standins.tsa", "--port", str(stamps), "--folder", str(seal), "--country", demo.country)
+    demo.start("time-stamps", "-m", *stand_in)
     print("Preparing the database", flush=True)
     demo.run("migrate", "-m", "app.cli", "migrate")
     demo.run("demo-data", "-m", "tools.demo", "load")
@@ -309,15 +319,16 @@ def _run(stopping: threading.Event) -> int:
 def _show(stopping: threading.Event, started: float, country: str, port: int, home: Path) -> int:
     momo = _port(8001, port)
     market = _port(8002, port, momo)
-    environment = _environment(country, port, home, momo)
+    stamps = _port(8003, port, momo, market)
+    environment = _environment(country, port, home, momo, stamps)
     with _database(country) as url:
         environment["KIBALI_DATABASE_URL"] = url
         load(environment)
         demo = Demo(country, port, home / "log", environment, stopping)
         try:
-            _serve(demo, momo, market)
+            _serve(demo, momo, market, stamps, home / "seal")
             if not stopping.is_set():
-                _greet(f"http://{HOST}:{port}", time.monotonic() - started, momo, market)
+                _greet(f"http://{HOST}:{port}", time.monotonic() - started, momo, market, stamps)
             while not stopping.wait(0.5):
                 if part := demo.dead():
                     raise Problem(

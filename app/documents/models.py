@@ -63,6 +63,12 @@ class Record(Base):
     size: Mapped[int | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     last_error: Mapped[str] = mapped_column(server_default="")
+    seal: Mapped[str] = mapped_column(server_default="PORTAL")  # the agency whose key signs it
+    # What the signature in the PDF says, or nothing: it has none.
+    signature_level: Mapped[str | None]
+    signed_by: Mapped[str | None]
+    certificate_fingerprint: Mapped[str | None]
+    signed_at: Mapped[datetime | None]
 
     __table_args__ = (
         UniqueConstraint("code"),
@@ -74,6 +80,12 @@ class Record(Base):
         CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL AND size IS NOT NULL)", name="ready"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
         CheckConstraint("length(code) >= 26", name="code"),
+        CheckConstraint("signature_level IN ('B-B', 'B-T', 'B-LT')", name="signature_level"),
+        CheckConstraint(
+            "num_nonnulls(signature_level, signed_by, signed_at, certificate_fingerprint) IN (0, 4)", name="signature"
+        ),
+        CheckConstraint("signature_level IS NULL OR sha256 IS NOT NULL", name="signed_bytes"),
+        CheckConstraint("certificate_fingerprint ~ '^[0-9a-f]{64}$'", name="certificate_fingerprint"),
     )
 
     @property

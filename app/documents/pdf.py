@@ -55,6 +55,7 @@ class Sheet:
     place: str
     base_url: str
     specimen: bool = False
+    draft: bool = False  # nobody signed it and it was not issued: every page says so
 
     @property
     def verify_url(self) -> str:
@@ -209,6 +210,7 @@ def render(
     issuer: str = "",
     issued_at: str = "1970-01-01T00:00:00+00:00",
     place: str = "",
+    draft: bool = False,
 ) -> bytes:
     """The PDF/A of ``templates/pdf/<template>`` filled with ``data``. The same arguments give the same bytes."""
     sheet = Sheet(
@@ -225,6 +227,7 @@ def render(
         place=place,
         base_url=_settings.base_url,
         specimen=_settings.specimen,
+        draft=draft,
     )
     return _child.render(sheet)
 

@@ -193,6 +193,7 @@ def html(pages: Environment, sheet: Sheet) -> tuple[str, bytes]:
             verify_url=sheet.verify_url,
             content_hash=hashlib.sha256(attachment).hexdigest(),
             specimen=sheet.specimen,
+            draft=sheet.draft,
             lang=i18n.language(),
             dir=i18n.direction(),
         )

@@ -16,9 +16,10 @@ from app.core import clock, identifiers
 from app.core.errors import DomainError
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
-from app.documents import codes, store
+from app.documents import codes, signing, store
 from app.documents.models import Record, RecordState
 from app.jobs import queue
+from app.jurisdictions import load
 
 RENDER = "documents.render_record"
 
@@ -105,7 +106,8 @@ def request(
 ) -> Record:
     """Issue a record: its row now, its PDF by a job after the commit. ``record.code`` is its public code.
 
-    ``template`` is under ``templates/pdf/``. ``data`` is JSON; ``number`` defaults to ``data["number"]``.
+    The agency that ``issuer`` names signs it, otherwise the portal. ``template`` is under ``templates/pdf/``. ``data``
+    is JSON; ``number`` defaults to ``data["number"]``.
     """
     if kind not in _kinds:
         raise LookupError(f"record kind {kind} is not registered")
@@ -125,6 +127,7 @@ def request(
         state=RecordState.PENDING,
         attempts=0,
         last_error="",
+        seal=signing.seal_of(load.current(), issuer),
     )
     session.add(record)
     session.flush()

@@ -55,8 +55,9 @@ class Store(Protocol):
     def put_file(self, file: IO[bytes]) -> tuple[str, int]:
         """As ``put``, for a file of any length, read from its start; gives the SHA-256 and the size."""
 
-    def stream(self, sha256: str) -> Iterator[bytes]:
-        """The bytes piece by piece; the last one only when all have their hash. Raises Damaged."""
+    def stream(self, sha256: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        """The bytes piece by piece, from ``start`` up to and without ``stop``; the last piece of the whole only when
+        all of it has its hash. Raises Damaged."""
 
     def discard(self, sha256: str) -> None:
         """Forget bytes that were kept for a time only, such as a bundle. Nothing happens when they are gone."""
@@ -147,18 +148,22 @@ class FolderStore:
         file.seek(0)
         return self._write(iter(lambda: file.read(PIECE), b""))
 
-    def stream(self, sha256: str) -> Iterator[bytes]:
-        digest, held = hashlib.sha256(), b""
+    def stream(self, sha256: str, start: int = 0, stop: int | None = None) -> Iterator[bytes]:
+        digest, held, at = hashlib.sha256(), b"", 0
         try:
             with self.path(sha256).open("rb") as file:
                 while piece := file.read(PIECE):
+                    if stop is not None and at >= stop:
+                        break
                     if held:
                         yield held
                     digest.update(piece)
-                    held = piece
+                    held = piece[max(0, start - at) : None if stop is None else stop - at]
+                    at += len(piece)
+                whole = not piece
         except OSError as error:
             raise Damaged(f"{sha256} cannot be read: {error.strerror}") from error
-        if digest.hexdigest() != sha256:
+        if whole and digest.hexdigest() != sha256:
             raise Damaged(f"{sha256} no longer has its hash")
         yield held
 

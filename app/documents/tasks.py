@@ -9,7 +9,7 @@ from sqlalchemy import ARRAY, Text, cast, column, func, literal, select, table, 
 from sqlalchemy.orm import Session
 
 from app.core import clock, i18n
-from app.documents import pdf, records, store
+from app.documents import pdf, records, signing, store
 from app.documents.models import Record, RecordState
 from app.jobs import queue
 from app.jurisdictions import load
@@ -39,7 +39,7 @@ def note_failure(session: Session, failed: queue.Failed, *, record_id: int) -> N
 
 @queue.task(records.RENDER, retry=queue.Retry(attempts=5, first=5), on_failure=note_failure)
 def render_record(session: Session, *, record_id: int) -> None:
-    """Once for each record, whoever asks and however often."""
+    """Once for each record, whoever asks and however often: rendered, signed and kept, or none of it."""
     record = _locked(session, record_id)
     if record.ready:
         return
@@ -59,11 +59,24 @@ def render_record(session: Session, *, record_id: int) -> None:
         issued_at=record.issued_at.isoformat(timespec="seconds"),
         place=place,
     )
+    if signing.enabled():
+        content = _sign(record, content)
     record.size = len(content)
     record.sha256 = store.current().put(content)
     record.attempts += 1
     record.last_error = ""
     record.state = RecordState.READY
+
+
+def _sign(record: Record, content: bytes) -> bytes:
+    with i18n.use_locale(record.locale):
+        reason = i18n.gettext("Issued by %(issuer)s", issuer=record.issuer)
+    made = signing.sign(content, seal=record.seal, reason=reason)
+    record.signature_level = made.level
+    record.signed_by = made.by
+    record.signed_at = made.at
+    record.certificate_fingerprint = made.fingerprint
+    return made.content
 
 
 class NotOurStore(Exception):
