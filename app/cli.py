@@ -145,7 +145,66 @@ def demo_seed(cases: int) -> None:
     _run_demo("seed", "--cases", str(cases))
 
 
-COMMANDS: tuple[click.Command, ...] = (migrate, worker, packs, demo)
+@click.group()
+def audit() -> None:
+    """The audit log."""
+
+
+@audit.command("verify")
+@click.argument("bundle", required=False, type=click.Path())
+@click.option("--database", is_flag=True, help="The live log, against the heads that were exported.")
+@click.option("--heads", type=click.Path(path_type=Path), help="Their folder, unless it is the one of the settings.")
+@click.option("--head", type=click.Path(), help="A head of the log that you kept.")
+@click.option("--keys", type=click.Path(), help="The keys you trust (as log/keys.json of a bundle).")
+@click.option("--whole-log", is_flag=True, help="The bundle must hold every entry of the log.")
+@click.option("--tolerance", type=int, help="More seconds than this out of order is a fault, not a note.")
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def audit_verify(
+    bundle: str | None,
+    database: bool,
+    heads: Path | None,
+    head: str | None,
+    keys: str | None,
+    whole_log: bool,
+    tolerance: int | None,
+    as_json: bool,
+) -> None:
+    """Check a bundle or the live log: exit code 0 all holds, 1 something is wrong, 2 it could not be checked."""
+    from app.audit import verifier
+
+    if database == bool(bundle):
+        raise click.UsageError("Name a bundle, or say --database.")
+    if bundle:
+        code = verifier.run(bundle, head, keys, whole_log=whole_log, as_json=as_json, tolerance=tolerance)
+    else:
+        code = _verify_database(heads, head, keys, as_json=as_json)
+    raise SystemExit(code)
+
+
+def _verify_database(folder: Path | None, head: str | None, keys: str | None, *, as_json: bool) -> int:
+    from sqlalchemy.orm import Session
+
+    from app.audit import history, verifier
+
+    settings = _settings()
+    with _sentences(settings):
+        engine = create_engine(settings.database_url, poolclass=NullPool, isolation_level="REPEATABLE READ")
+        try:
+            with Session(engine) as session:
+                report = history.examine(
+                    session,
+                    folder or settings.heads or settings.log_folder / "heads",
+                    kept=verifier.load(head) if head else None,
+                    keys=history.trusted(verifier.load(keys)) if keys else None,
+                )
+        except (verifier.Unable, verifier.Wrong) as error:
+            report = verifier.Report()
+            report.unable = str(error)
+    click.echo(report.as_json() if as_json else report.as_text())
+    return report.exit_code
+
+
+COMMANDS: tuple[click.Command, ...] = (migrate, worker, packs, demo, audit)
 
 
 def register(portal: Flask) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONGEST = 400
+ONE_FILE = {"app/audit/verifier.py"}  # what an auditor is handed: it may import nothing of ours
 CODE = [
     *sorted((ROOT / "app").rglob("*.py")),
     *sorted((ROOT / "forms").rglob("*.py")),
@@ -33,7 +34,7 @@ def _lines(paths: list[Path], pattern: re.Pattern[str]) -> list[str]:
 
 def test_no_file_is_longer_than_a_person_keeps_in_mind() -> None:
     long = {_name(path): len(path.read_text().splitlines()) for path in [*CODE, *TEMPLATES, *STYLES]}
-    assert {name: length for name, length in long.items() if length > LONGEST} == {}
+    assert {name: length for name, length in long.items() if length > LONGEST and name not in ONE_FILE} == {}
 
 
 @pytest.mark.parametrize(

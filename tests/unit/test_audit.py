@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from app.audit import entries, verbs
-from app.audit.models import Entry
+from app.audit.models import Entry, Personal
 from app.core import db, identifiers
 from app.core.errors import Invalid
 from app.identity.actor import SYSTEM, Actor, Role
@@ -48,7 +48,9 @@ def test_an_entry_says_who_what_when_and_on_which_authority(session: Session) ->
     (entry,) = entries.for_case(session, 12).entries
     assert (entry.actor_kind, entry.actor_id, entry.actor_name, entry.actor_role) == ("user", 7, AMINA.name, "clerk")
     assert (entry.verb, entry.subject, entry.reference) == (OPENED, "case:12", "RW-BR-2026-000012-K")
-    assert (entry.agency, entry.ip, entry.session_id) == ("rdb", "192.0.2.7", 3)
+    assert (entry.agency, entry.session_id) == ("rdb", 3)
+    part = session.get_one(Personal, entry.id)
+    assert (part.name, part.ip, part.reference, part.detail) == (AMINA.name, "192.0.2.7", "", {})
     assert entry.authority == "Law 007/2021, art. 14"
     assert entry.detail == {"until": "2026-01-02 00:00:00+00:00", "amount": "12.50"}
     assert entries.for_business(session, 4).entries == [entry]
@@ -81,15 +83,16 @@ def test_verbs_have_one_owner_one_shape_and_a_title() -> None:
 
 
 CHANGES = (
-    "UPDATE audit_entries SET actor_name = 'nobody'",
-    "UPDATE audit_entries SET actor_name = 'nobody' WHERE false",
+    "UPDATE audit_entries SET subject = 'nobody'",
+    "UPDATE audit_entries SET subject = 'nobody' WHERE false",
     "DELETE FROM audit_entries",
     "DELETE FROM audit_entries WHERE id = -1",
     "TRUNCATE audit_entries",
     "TRUNCATE audit_entries CASCADE",
-    "INSERT INTO audit_entries (id, at, actor_kind, actor_name, actor_role, agency, verb, subject, reference,"
-    " authority, detail) OVERRIDING SYSTEM VALUE SELECT id, at, actor_kind, 'nobody', actor_role, agency, verb,"
-    " subject, reference, authority, detail FROM audit_entries ON CONFLICT (id) DO UPDATE SET actor_name = 'nobody'",
+    "INSERT INTO audit_entries (id, at, actor_kind, actor_role, agency, verb, subject, reference,"
+    " authority, detail, personal_sha256) OVERRIDING SYSTEM VALUE SELECT id, at, actor_kind, actor_role, agency, verb,"
+    " subject, reference, authority, detail, personal_sha256 FROM audit_entries"
+    " ON CONFLICT (id) DO UPDATE SET subject = 'nobody'",
     "MERGE INTO audit_entries AS a USING (SELECT 1) AS one ON true WHEN MATCHED THEN DELETE",
     "WITH gone AS (DELETE FROM audit_entries RETURNING *) SELECT * FROM gone",
     "SET session_replication_role = replica; DELETE FROM audit_entries",
@@ -188,7 +191,8 @@ def test_a_like_sign_in_the_query_means_itself(session: Session) -> None:
         ({}, "ix_audit_entries_at_id"),
         ({"verb": CLOSED}, "ix_audit_entries_verb_at_id"),
         ({"reference": "REF-777"}, "ix_audit_entries_reference_at_id"),
-        ({"query": "ref-777"}, "ix_audit_entries_searched"),
+        ({"query": "ref-777"}, "ix_audit_personal_searched"),
+        ({"actor": "Person 777"}, "ix_audit_personal_searched"),
         ({"query": f"br-2026-00777-{identifiers.check_letter('BR-2026-00777')}"}, "ix_audit_entries_reference_at_id"),
         ({"actor": 777}, "ix_audit_entries_actor_kind_actor_id_at_id"),
     ],
@@ -196,14 +200,15 @@ def test_a_like_sign_in_the_query_means_itself(session: Session) -> None:
 def test_a_search_never_scans_the_table(session: Session, wanted: dict[str, object], index: str) -> None:
     session.execute(
         sa.text(
-            "INSERT INTO audit_entries (at, actor_kind, actor_id, actor_name, actor_role, agency, verb, subject,"
-            " reference, authority, detail) SELECT now() - n * interval '1 minute', 'user', n, 'Person ' || n, 'clerk',"
-            " 'rdb',"
-            " CASE WHEN n % 500 = 0 THEN 'test.closed' ELSE 'test.opened' END, 'case:' || n, 'REF-' || n, '', '{}'"
-            " FROM generate_series(1, 20000) AS n"
+            "INSERT INTO audit_entries (at, actor_kind, actor_id, actor_role, agency, verb, subject,"
+            " reference, authority, detail, personal_sha256, personal) SELECT now() - n * interval '1 minute', 'user',"
+            " n, 'clerk', 'rdb',"
+            " CASE WHEN n % 500 = 0 THEN 'test.closed' ELSE 'test.opened' END, 'case:' || n, 'REF-' || n, '', '{}',"
+            " repeat('0', 64), jsonb_build_object('salt', repeat('0', 64), 'name', 'Person ' || n, 'reference', '',"
+            " 'detail', '{}'::jsonb) FROM generate_series(1, 20000) AS n"
         )
     )
-    session.execute(sa.text("ANALYZE audit_entries"))
+    session.execute(sa.text("ANALYZE audit_entries, audit_personal"))
     statements: list[tuple[str, object]] = []
 
     def keep(connection: object, cursor: object, statement: str, values: object, *_: object) -> None:
@@ -261,9 +266,9 @@ def _execute(session: Session, script: str) -> None:
 
 def _rename(session: Session, entry: Entry) -> None:
     with session.begin_nested():
-        entry.actor_name = "nobody"
+        entry.subject = "nobody"
         session.flush()
 
 
 def _snapshot(session: Session) -> list[object]:
-    return list(session.execute(sa.text("SELECT id, actor_name FROM audit_entries ORDER BY id")))
+    return list(session.execute(sa.text("SELECT id, subject FROM audit_entries ORDER BY id")))

@@ -84,7 +84,7 @@ def begin_session(user: User) -> Actor:
     _forget_csrf()
     login_user(guards.SignedIn(token, actor))
     parking.claim(session, user_id=user.id, nonce=request.cookies.get(guards.NONCE_COOKIE))
-    entries.record(session, actor, verbs.SIGNED_IN, subject=f"user:{user.id}", reference=user.email)
+    entries.record(session, actor, verbs.SIGNED_IN, subject=f"user:{user.id}", personal={"reference": user.email})
     return actor
 
 

@@ -44,7 +44,9 @@ def name_and_language() -> ResponseReturnValue:
     changed = details.change(session, user, name=form.name.data, locale=pack.locale(form.language.data))
     if changed:
         subject = f"user:{user.id}"
-        entries.record(session, actor, verbs.DETAILS_CHANGED, subject=subject, reference=user.email, detail=changed)
+        about = {"reference": user.email} | {key: value for key, value in changed.items() if key == "name"}
+        rest = {key: value for key, value in changed.items() if key != "name"}
+        entries.record(session, actor, verbs.DETAILS_CHANGED, subject=subject, personal=about, detail=rest)
     session.commit()
     g.chosen_language = form.language.data
     i18n.set_locale(user.locale, pack.zone)
@@ -75,8 +77,7 @@ def change_email() -> ResponseReturnValue:
         actor,
         verbs.EMAIL_ASKED,
         subject=f"user:{user.id}",
-        reference=user.email,
-        detail={"email": form.email.data},
+        personal={"reference": user.email, "email": form.email.data},
     )
     session.commit()
     flash(
@@ -125,8 +126,7 @@ def confirm_email(token: str) -> ResponseReturnValue:
         actor,
         verbs.EMAIL_CHANGED,
         subject=f"user:{user.id}",
-        reference=user.email,
-        detail={"email": [old, user.email]},
+        personal={"reference": user.email, "email": [old, user.email]},
     )
     _write(
         user,

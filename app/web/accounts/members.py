@@ -62,7 +62,8 @@ def members() -> ResponseReturnValue:
         verbs.MEMBER_INVITED,
         subject=f"business:{business_id}",
         business_id=business_id,
-        detail={"email": invitation.email, "role": invitation.role},
+        detail={"role": invitation.role},
+        personal={"email": invitation.email},
     )
     session.commit()
     flash(_("The invitation is on its way to %(email)s.", email=invitation.email), "ok")
@@ -168,7 +169,7 @@ def withdraw_invitation(invitation_id: int) -> ResponseReturnValue:
         verbs.INVITATION_WITHDRAWN,
         subject=f"business:{business_id}",
         business_id=business_id,
-        detail={"email": invitation.email},
+        personal={"email": invitation.email},
     )
     session.commit()
     flash(_("The invitation to %(email)s is withdrawn.", email=invitation.email), "ok")

@@ -71,7 +71,7 @@ def choose_password(token: str) -> ResponseReturnValue:
         return _choose_page(form, user), 422
     signin.forgive(user.email)
     actor = Actor(kind="user", name=user.name, user_id=user.id, role=Role(user.role), ip=request.remote_addr)
-    entries.record(session, actor, verbs.PASSWORD_CHOSEN, subject=f"user:{user.id}", reference=user.email)
+    entries.record(session, actor, verbs.PASSWORD_CHOSEN, subject=f"user:{user.id}", personal={"reference": user.email})
     _tell(user)
     session.commit()
     flash(_("Your password is changed. Sign in with the new one."), "ok")
@@ -98,7 +98,9 @@ def change_password() -> ResponseReturnValue:
     except (Invalid, Busy) as error:
         form.refuse(error.problems)
         return render_template("web/accounts/password.html", form=form), error.status
-    entries.record(session, actor, verbs.PASSWORD_CHANGED, subject=f"user:{user.id}", reference=user.email)
+    entries.record(
+        session, actor, verbs.PASSWORD_CHANGED, subject=f"user:{user.id}", personal={"reference": user.email}
+    )
     _tell(user)
     browser.renew_token(actor)
     session.commit()

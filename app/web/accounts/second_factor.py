@@ -52,7 +52,9 @@ def enrol() -> ResponseReturnValue:
         form.refuse(error.problems)
         return _page(form, user), error.status
     raised = browser.second_factor_given(actor)
-    entries.record(session, raised, verbs.SECOND_FACTOR_SET, subject=f"user:{user.id}", reference=user.email)
+    entries.record(
+        session, raised, verbs.SECOND_FACTOR_SET, subject=f"user:{user.id}", personal={"reference": user.email}
+    )
     session.commit()
     return _codes_page(codes, raised)
 
@@ -98,6 +100,8 @@ def recovery_codes() -> ResponseReturnValue:
     if not second_factor.enrolled(user):
         raise NotAllowed
     codes = second_factor.renew_recovery_codes(session, user)
-    entries.record(session, actor, verbs.RECOVERY_CODES_RENEWED, subject=f"user:{user.id}", reference=user.email)
+    entries.record(
+        session, actor, verbs.RECOVERY_CODES_RENEWED, subject=f"user:{user.id}", personal={"reference": user.email}
+    )
     session.commit()
     return _codes_page(codes, actor)

@@ -85,14 +85,20 @@ def code() -> ResponseReturnValue:
     try:
         by_recovery = signin.check_code(session, user, form.one_time_code.data, device=browser.device())
     except (Invalid, Busy) as error:
-        entries.record(session, actor, verbs.SECOND_FACTOR_FAILED, subject=f"user:{user.id}", reference=user.email)
+        entries.record(
+            session, actor, verbs.SECOND_FACTOR_FAILED, subject=f"user:{user.id}", personal={"reference": user.email}
+        )
         session.commit()
         form.refuse(error.problems)
         return _refused(_code_page(form, user), error)
     raised = browser.second_factor_given(actor)
-    entries.record(session, raised, verbs.SECOND_FACTOR_GIVEN, subject=f"user:{user.id}", reference=user.email)
+    entries.record(
+        session, raised, verbs.SECOND_FACTOR_GIVEN, subject=f"user:{user.id}", personal={"reference": user.email}
+    )
     if by_recovery:
-        entries.record(session, raised, verbs.RECOVERY_CODE_USED, subject=f"user:{user.id}", reference=user.email)
+        entries.record(
+            session, raised, verbs.RECOVERY_CODE_USED, subject=f"user:{user.id}", personal={"reference": user.email}
+        )
         left = second_factor.recovery_codes_left(session, user.id)
         flash(_("You used a recovery code. You have %(count)s left.", count=left), "warn")
     return browser.arrive(user, raised)

@@ -53,7 +53,7 @@ def _tell(user: User | None, email: str) -> None:
     session = db.session()
     if user is not None:
         actor = Actor(kind="user", name=user.name, user_id=user.id, role=Role(user.role), ip=request.remote_addr)
-        entries.record(session, actor, verbs.SIGNED_UP, subject=f"user:{user.id}", reference=user.email)
+        entries.record(session, actor, verbs.SIGNED_UP, subject=f"user:{user.id}", personal={"reference": user.email})
         send_verification(user)
         return
     known = people.by_email(session, email)
@@ -99,5 +99,5 @@ def verify(token: str) -> ResponseReturnValue:
     user.verified_at = clock.now()
     session.flush()
     actor = browser.begin_session(user)
-    entries.record(session, actor, verbs.VERIFIED, subject=f"user:{user.id}", reference=user.email)
+    entries.record(session, actor, verbs.VERIFIED, subject=f"user:{user.id}", personal={"reference": user.email})
     return browser.next_step(user, actor)

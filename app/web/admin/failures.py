@@ -106,6 +106,7 @@ def overview() -> ResponseReturnValue:
         most_payments=MOST_PAYMENTS,
         kind_title=kind_title,
         task_words=words.task,
+        record_words=words.record_problem,
         mail_words=words.mail_problem,
         delivery_words=words.delivery_problem,
         endpoint_words=words.why_disabled,
@@ -209,7 +210,7 @@ def _retry_mail(session: Session, number: int) -> str:
         session,
         MAIL_RETRIED,
         f"message:{number}",
-        reference=message.email,
+        personal={"reference": message.email},
         case_id=message.case_id,
         detail={"template": message.template},
     )

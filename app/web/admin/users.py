@@ -29,7 +29,12 @@ OFFICIAL_ROLES = [role for role in Role if role.official]
 
 def _record(verb: str, user: User, **detail: Any) -> None:
     entries.record(
-        db.session(), guards.actor(), verb, subject=f"user:{user.id}", reference=user.email, detail=detail or None
+        db.session(),
+        guards.actor(),
+        verb,
+        subject=f"user:{user.id}",
+        detail=detail or None,
+        personal={"reference": user.email},
     )
 
 

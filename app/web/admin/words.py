@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from app.cases import bundles
+from app.audit import checking, sequencer
+from app.cases import answers, bundles, escalation
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
@@ -18,6 +19,7 @@ from app.outbox import tasks as outbox_tasks
 from app.outbox.endpoints import GONE
 from app.outbox.models import Delivery, Endpoint
 from app.permits import tasks as permit_tasks
+from app.statistics import patterns
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,29 @@ class Words:
 _AGAIN_BY_ITSELF = _l("It runs again by itself. If it stays here, give the technical team the place of the error.")
 _MONEY = _l("The payer's money is safe with the provider. See that the provider can be reached, then try again.")
 
+_LOG_STOPPED = _l(
+    "If the error is HeadDisagrees or RolledBack, the log in the database is not the one that was signed, and no new "
+    "head is signed until this is explained. Keep the database and the folder of heads as they are, and tell the "
+    "auditor. It is also what a database restored from an older copy looks like."
+)
+_LOG_CHANGED = _l(
+    "If the error is EntryChanged, EntryMissing or TreeChanged, part of the audit log was changed or removed inside "
+    "the database. Keep everything as it is, and tell the auditor; the worker's own log names the place."
+)
+
 TASKS: dict[str, Words] = {
+    sequencer.SEQUENCE: Words(_l("Take new audit entries into the log and sign it"), _LOG_STOPPED),
+    sequencer.SEQUENCE_MORE: Words(_l("Take further audit entries into the log and sign it"), _LOG_STOPPED),
+    sequencer.STRAGGLERS: Words(_l("Look for audit entries that are not in the log"), _LOG_STOPPED),
+    sequencer.EXPORT: Words(
+        _l("Write a signed head of the audit log outside the database"),
+        _l(
+            "If the error is Forked, another head of the same size was written before: the log was changed. Keep "
+            "everything as it is, and tell the auditor. Otherwise see that the folder of heads can be written, then "
+            "try again."
+        ),
+    ),
+    checking.CHECK: Words(_l("Check the whole audit log"), _LOG_CHANGED),
     records.RENDER: Words(_l("Make the PDF of a document"), _l("Try again.")),
     document_tasks.SWEEP: Words(
         _l("Delete stored files that belong to no document"),
@@ -53,11 +77,14 @@ TASKS: dict[str, Words] = {
     outbox_housekeeping.FORGET: Words(_l("Delete old events that everybody has heard"), _AGAIN_BY_ITSELF),
     permit_tasks.EXPIRE: Words(_l("Note the permits whose last day is over"), _AGAIN_BY_ITSELF),
     permit_tasks.REMIND: Words(_l("Remind holders of permits that will end"), _AGAIN_BY_ITSELF),
+    answers.REMIND: Words(_l("Remind applicants of questions they have not answered"), _AGAIN_BY_ITSELF),
+    escalation.MORNING: Words(_l("Tell officials which of their cases are due or overdue"), _AGAIN_BY_ITSELF),
     bundles.BUILD: Words(
         _l("Make a bundle of case files for an auditor"), _l("The auditor sees that it failed. Try again.")
     ),
     "auditor.expire_bundles": Words(_l("Delete bundles older than a week"), _AGAIN_BY_ITSELF),
     "accounts.forget_expired": Words(_l("Delete links and sessions that have run out"), _AGAIN_BY_ITSELF),
+    patterns.REFRESH: Words(_l("Count the patterns that auditors look at"), _AGAIN_BY_ITSELF),
     "trade.refresh_listings": Words(_l("Check all listings"), _AGAIN_BY_ITSELF),
     "trade.refresh_listings_after": Words(
         _l("Check the next listings"), _l("Try again; all listings are checked every night as well.")
@@ -106,6 +133,36 @@ def mail_problem(error: str) -> Words:
         _l("The mail server did not take the mail."),
         _l("Try again. If it fails once more, give the technical team the place of the error."),
     )
+
+
+def record_problem(error: str) -> Words:
+    """Why an issued document has no PDF; ``error`` as for ``mail_problem``."""
+    match error.partition(_PLACE)[0]:
+        case "StampAway":
+            return Words(
+                _l("The time-stamp authority could not be reached."),
+                _l("See that it answers at KIBALI_TSA_URL, then try again."),
+            )
+        case "ListAway":
+            return Words(
+                _l("The list of withdrawn certificates could not be had."),
+                _l("See that the portal reaches the authority that issued the seals, then try again."),
+            )
+        case "KeyAway":
+            return Words(
+                _l("The store of the agency's signing key did not answer."),
+                _l("See that the key store is connected and its PIN is right, then try again."),
+            )
+        case "SealError":
+            return Words(
+                _l("The agency's seal cannot be used: its certificate or key is missing, wrong or withdrawn."),
+                _l("Give the technical team the place of the error; try again when the seal is in order."),
+            )
+        case _:
+            return Words(
+                _l("The PDF could not be made."),
+                _l("Try again. If it fails once more, give the technical team the place of the error."),
+            )
 
 
 def delivery_problem(delivery: Delivery) -> str:
