@@ -1,20 +1,20 @@
-"""``/audit/bundles``: asking for a ZIP of cases, watching it being made, downloading it."""
+"""``/audit/bundles``: asking for a ZIP of the cases a search found, and watching bundles being made."""
 
 from collections.abc import Sequence
 
-from flask import Response, flash, redirect, render_template, request, url_for
+from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
 from app.cases import bundles
-from app.cases.models import Bundle, BundleState, Case
+from app.cases.bundle_samples import Taken, taken
+from app.cases.models import BundleState, Case
 from app.core import db
-from app.core.errors import Invalid, NotFound, Problem
+from app.core.errors import Invalid, Problem
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
-from app.documents import codes, store
 from app.identity import people
 from app.identity.policy import Permission
 from app.jurisdictions import load
@@ -22,7 +22,7 @@ from app.web.auditor import blueprint, search
 from app.web.auditor.addresses import row_id
 from app.web.auditor.finding import FILTERS, filters_of, form_from
 from app.web.guards import actor, requires
-from forms.auditor import BundleForm
+from forms.auditor import BundleForm, SearchForm
 
 LOOK_AGAIN = 3  # seconds, while a bundle is being made
 STATES: dict[str, tuple[Text, str]] = {
@@ -84,21 +84,23 @@ def ask() -> ResponseReturnValue:
     return redirect(url_for("auditor.bundles"), 303)
 
 
-def _ticked() -> Sequence[Case]:
+def _ticked() -> Sequence[Taken]:
     wanted = request.form.getlist("case")[: bundles.MOST + 1]
-    if not wanted:
-        return []
-    return db.session().scalars(select(Case).where(Case.reference.in_(wanted)).order_by(Case.id)).all()
+    return taken(db.session(), select(Case).where(Case.reference.in_(wanted)), bundles.MOST + 1) if wanted else []
 
 
-def _of_filters() -> tuple[Sequence[Case], dict[str, str]]:
+def _of_filters() -> tuple[Sequence[Taken], dict[str, str]]:
     """Raises Invalid for filters that say nothing valid."""
     form = form_from(MultiDict([(name, value) for name, value in request.form.items(multi=True) if name != "title"]))
     if not form.validate():
         raise Invalid(*(Problem(problem.message) for problem in form.problems()))
-    wanted = search.matching(load.current(), filters_of(form)).order_by(Case.id).limit(bundles.MOST + 1)
-    chosen = {name: str(form[name].data) for name in FILTERS if form[name].data}
-    return db.session().scalars(wanted).all(), chosen
+    found = taken(db.session(), search.matching(load.current(), filters_of(form)), bundles.MOST + 1)
+    return found, chosen_by(form)
+
+
+def chosen_by(form: SearchForm) -> dict[str, str]:
+    """The filters that say something, as the bundle keeps them."""
+    return {name: str(form[name].data) for name in FILTERS if form[name].data}
 
 
 @blueprint.post("/audit/bundles/<code>/retry")
@@ -108,27 +110,3 @@ def retry(code: str) -> ResponseReturnValue:
     bundles.retry(session, actor(), bundles.by_code(session, code))
     session.commit()
     return redirect(url_for("auditor.bundles"), 303)
-
-
-@blueprint.get("/audit/bundles/<code>.zip")
-@requires(Permission.AUDIT)
-def download(code: str) -> ResponseReturnValue:
-    session = db.session()
-    bundle = bundles.by_code(session, code)
-    if not bundles.downloadable(bundle) or bundle.sha256 is None or not store.current().has(bundle.sha256):
-        raise NotFound
-    if request.method == "GET":
-        bundles.downloaded(session, actor(), bundle)
-        session.commit()
-    return _file(bundle)
-
-
-def _file(bundle: Bundle) -> Response:
-    assert bundle.sha256 is not None
-    name = f"kibali-{codes.shown(bundle.code)[:11].lower()}.zip"
-    content = store.current().stream(bundle.sha256) if request.method == "GET" else ()
-    answer = Response(content, mimetype="application/zip")
-    answer.headers["Content-Length"] = str(bundle.size)
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    answer.headers["Cache-Control"] = "private, no-store"
-    return answer
