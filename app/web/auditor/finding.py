@@ -33,7 +33,7 @@ from app.web.paging import cursor, read_cursor
 from app.web.templating import url_with
 from forms.auditor import BundleForm, SearchForm
 
-FILTERS = ("q", "service", "state", "agency", "business", "since", "until")  # what finds cases
+FILTERS = ("q", "service", "state", "agency", "business", "official", "since", "until")  # what finds cases
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,17 @@ class Group:
 
 
 def form_from(arguments: MultiDict[str, str]) -> SearchForm:
-    pack = load.current()
     form = SearchForm(arguments)
+    offer_choices(form)
+    return form
+
+
+def offer_choices(form: SearchForm) -> None:
+    pack = load.current()
     form.kind.offer(search.KINDS.items())
     form.service.offer([(each.code, each.noun) for each in registry.services()])
     form.state.offer([(state.value, STATE_TITLES[state]) for state in State])
     form.agency.offer(pack.agencies)
-    return form
 
 
 def filters_of(form: SearchForm) -> search.CaseFilters:
@@ -77,6 +81,7 @@ def filters_of(form: SearchForm) -> search.CaseFilters:
         state=form.state.data or "",
         agency=form.agency.data or "",
         business=form.business.data or "",
+        official=form.official.data or "",
         since=form.since.data,
         until=form.until.data,
     )
@@ -190,7 +195,15 @@ def _record_row(record: Any) -> Row:
 
 
 def _person_row(user: Any) -> Row:
-    return Row(user.name, user.email, url_for("auditor.log", person=user.id), note=str(ROLE_TITLES[Role(user.role)]))
+    role = Role(user.role)
+    return Row(
+        user.name,
+        user.email,
+        url_for("auditor.log", person=user.id),
+        note=str(ROLE_TITLES[role]),
+        more=_("Cases they acted on") if role.official else "",
+        more_url=url_for("auditor.find", official=user.email) if role.official else "",
+    )
 
 
 _ROWS = {"businesses": _business_row, "permits": _permit_row, "records": _record_row, "people": _person_row}
