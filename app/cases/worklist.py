@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select, tuple_, union_all
+from sqlalchemy import Select, and_, exists, func, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
 from app.audit import entries
-from app.cases import engine
+from app.cases import assignment, engine, grouping
+from app.cases.assignment import Hand, visible
+from app.cases.grouping import Group, Times
 from app.cases.models import Case, Recommendation
+from app.cases.search import bears
 from app.cases.workflow import ON_DESK, Action, State
 from app.core import clock
+from app.core.errors import Invalid, Problem
+from app.core.i18n import gettext as _
 from app.identity.actor import Actor, Role
-from app.identity.models import Membership
 
 PAGE = 25
+LEAST_REASON = 3  # characters
+SHOWN = 8  # of each group on the work page; a group's own list has them all
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,7 @@ class Filters:
     states: tuple[str, ...] = ()
     mine: bool = False
     overdue: bool = False
+    group: Group | None = None
     after: tuple[datetime, int] | None = None  # the last row of the page before
 
 
@@ -40,29 +47,23 @@ class Page:
     following: tuple[datetime, int] | None
 
 
-def _visible(actor: Actor) -> Any:
-    """Cases of the actor's agencies, without those of a business they have an interest in."""
-    interest = exists().where(Membership.user_id == actor.user_id, Membership.business_id == Case.business_id)
-    return and_(
-        Case.agency.in_(sorted(actor.agencies)),
-        Case.applicant_id != actor.user_id,
-        or_(Case.business_id.is_(None), ~interest),
-    )
-
-
-def _in(*states: State) -> ColumnElement[bool]:
-    """Written into the statement as constants: only then is a plan that is used again known to fit a partial index."""
-    values = sorted(state.value for state in states)
-    return Case.state.in_(bindparam("states", values, expanding=True, literal_execute=True, unique=True))
-
-
-def queue(session: Session, actor: Actor, filters: Filters) -> Page:
+def queue(
+    session: Session, actor: Actor, filters: Filters, *, hand: Hand | None = None, times: Times | None = None
+) -> Page:
     """One page of the desk, the most urgent first; cases that are not on the desk come newest first."""
-    statement = select(Case).where(_visible(actor))
+    statement = select(Case).where(visible(actor))
+    if filters.group is not None:
+        hand, times = hand or assignment.hand_of(session, actor), times or Times.current()
+        statement = statement.where(grouping.condition(filters.group, times, hand))
+        return _page(session, _narrowed(statement, actor, filters), by_due=filters.group.by_due, after=filters.after)
     known = {state.value for state in State}
     states = {State(state) for state in filters.states if state in known} or set(ON_DESK)
     on_desk = states <= ON_DESK
-    statement = statement.where(_in(*states))
+    statement = statement.where(grouping.in_states(*states))
+    return _page(session, _narrowed(statement, actor, filters), by_due=on_desk, after=filters.after)
+
+
+def _narrowed(statement: Select[Case], actor: Actor, filters: Filters) -> Select[Case]:
     if filters.service:
         statement = statement.where(Case.service == filters.service)
     if filters.mine:
@@ -70,8 +71,30 @@ def queue(session: Session, actor: Actor, filters: Filters) -> Page:
     if filters.overdue:
         statement = statement.where(Case.due_at < clock.now())
     if filters.query.strip():
-        statement = statement.where(Case.search.contains(filters.query.strip().upper(), autoescape=True))
-    return _page(session, statement, by_due=on_desk, after=filters.after)
+        statement = statement.where(bears(filters.query.strip()))
+    return statement
+
+
+def work_page(session: Session, actor: Actor, hand: Hand, times: Times, *, mine: bool) -> dict[Group, list[Case]]:
+    """The head of each group in its order, in one statement; of what is theirs, or of the whole agency."""
+    parts = []
+    for group in Group:
+        statement = select(Case).where(visible(actor), grouping.condition(group, times, hand))
+        if mine and group is not Group.STAND_IN:
+            statement = statement.where(Case.assigned_to == actor.user_id)
+        order = (Case.due_at, Case.id) if group.by_due else (Case.updated_at.desc(), Case.id.desc())
+        if group is not Group.STAND_IN or hand.absent:
+            parts.append(statement.order_by(*order).limit(SHOWN))
+    any_of_them = aliased(Case, union_all(*parts).subquery())
+    found: dict[Group, list[Case]] = {group: [] for group in Group}
+    for case in session.scalars(select(any_of_them)):
+        found[grouping.group_of(case, times, hand)].append(case)
+    for group, cases in found.items():
+        if group.by_due:
+            cases.sort(key=lambda case: (case.due_at, case.id))
+        else:
+            cases.sort(key=lambda case: (case.updated_at, case.id), reverse=True)
+    return found
 
 
 def _page(session: Session, statement: Select[Case], *, by_due: bool, after: tuple[datetime, int] | None) -> Page:
@@ -101,48 +124,82 @@ def _cut(rows: list[Case], *, by_due: bool) -> Page:
 
 @dataclass(frozen=True)
 class Load:
-    """The numbers at the head of the desk."""
+    """The numbers at the head of the desk, and how many there are in each group."""
 
     overdue: int
     waiting: int
     mine: int
     to_decide: int
+    groups: dict[Group, int]
 
 
-def load_of(session: Session, actor: Actor) -> Load:
-    """Counts over the open cases the actor may see (a partial index holds just those rows)."""
-    now = clock.now()
+def load_of(
+    session: Session, actor: Actor, *, hand: Hand | None = None, times: Times | None = None, mine: bool = False
+) -> Load:
+    """Counts over the open cases the actor may see (partial indexes hold just those rows); one statement."""
+    hand, times = hand or assignment.hand_of(session, actor), times or Times.current()
+    held = Case.assigned_to == actor.user_id
+
+    def counted(group: Group) -> Any:
+        condition = grouping.condition(group, times, hand, placed=True)
+        if mine and group is not Group.STAND_IN:
+            condition = and_(condition, held)
+        return func.count().filter(condition)
+
+    on_desk = [group for group in Group if group is not Group.WAITING]
+    waiting = (
+        select(counted(Group.WAITING))
+        .where(grouping.in_states(State.RETURNED), visible(actor))
+        .correlate(None)
+        .scalar_subquery()
+    )
     row = session.execute(
         select(
-            func.count().filter(Case.due_at < now),
+            func.count().filter(Case.due_at < times.now),
             func.count().filter(Case.state == State.SUBMITTED.value),
-            func.count().filter(and_(Case.assigned_to == actor.user_id, Case.state == State.IN_REVIEW.value)),
+            func.count().filter(and_(held, Case.state == State.IN_REVIEW.value)),
             func.count().filter(Case.state == State.RECOMMENDED.value),
-        ).where(_in(*ON_DESK), _visible(actor))
+            *(counted(group) for group in on_desk),
+            waiting,
+        ).where(grouping.in_states(*ON_DESK), visible(actor))
     ).one()
-    return Load(*row)
+    overdue, submitted, held_by_them, to_decide, *in_groups = row
+    counts = dict(zip([*on_desk, Group.WAITING], in_groups, strict=True))
+    return Load(overdue, submitted, held_by_them, to_decide, counts)
 
 
 def next_case(session: Session, actor: Actor) -> Case | None:
-    """Hand out the oldest case this person may take, and take it for them; None when there is none.
+    """Hand out the oldest case this person may take and is trained for, and take it for them; None when there is none.
 
-    A supervisor gets the oldest recommendation that is not their own instead, since deciding is what waits for them.
-    Two people asking at once get two cases (SKIP LOCKED).
+    Who is away is handed nothing. A supervisor gets the oldest recommendation that is not their own instead, since
+    deciding is what waits for them; one that was handed to another supervisor is theirs. Two people asking at once get
+    two cases (SKIP LOCKED).
     """
+    hand = assignment.hand_of(session, actor)
+    if hand.away_until is not None:
+        return None
     if actor.role is Role.SUPERVISOR:
-        own = exists().where(
+        for_them = exists().where(
             Recommendation.case_id == Case.id,
             Recommendation.voided_at.is_(None),
-            Recommendation.recommended_by == actor.user_id,
+            Recommendation.recommended_by != actor.user_id,
+            or_(
+                Case.assigned_to.is_(None),
+                Case.assigned_to == Recommendation.recommended_by,
+                Case.assigned_to == actor.user_id,
+            ),
         )
         found = session.scalar(
-            select(Case).where(_visible(actor), _in(State.RECOMMENDED), ~own).order_by(Case.due_at, Case.id).limit(1)
+            select(Case)
+            .where(visible(actor), grouping.in_states(State.RECOMMENDED), for_them, assignment.trained_for(hand.skills))
+            .order_by(Case.due_at, Case.id)
+            .limit(1)
         )
         if found is not None:
             return found
     mine = session.scalar(
         select(Case)
-        .where(Case.assigned_to == actor.user_id, _in(State.IN_REVIEW), _visible(actor))
+        .where(Case.assigned_to == actor.user_id, grouping.in_states(State.IN_REVIEW), visible(actor))
         .order_by(Case.due_at, Case.id)
         .limit(1)
     )
@@ -150,7 +207,7 @@ def next_case(session: Session, actor: Actor) -> Case | None:
         return mine
     oldest = session.scalar(
         select(Case)
-        .where(_visible(actor), _in(State.SUBMITTED))
+        .where(visible(actor), grouping.in_states(State.SUBMITTED), assignment.trained_for(hand.skills))
         .order_by(Case.submitted_at, Case.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Case)
@@ -160,12 +217,19 @@ def next_case(session: Session, actor: Actor) -> Case | None:
     return engine.perform(session, oldest, Action.TAKE, actor, version=oldest.version)
 
 
-def choose(session: Session, case: Case, actor: Actor, *, version: int) -> Case:
-    """Take a case out of turn: allowed, and logged as the exception it is."""
-    taken = engine.perform(session, case, Action.TAKE, actor, version=version)
+def choose(session: Session, case: Case, actor: Actor, *, version: int, reason: str = "") -> Case:
+    """Take a case out of turn: allowed to who is trained for it, and logged with its reason as the exception it is.
+
+    Raises Invalid (field ``reason``) without one.
+    """
+    reason = reason.strip()
+    if len(reason) < LEAST_REASON:
+        raise Invalid(Problem(_("Write why you take this case out of turn."), "reason", "required"))
+    assignment.check_trained(assignment.hand_of(session, actor).skills, case)
+    taken = engine.perform(session, case, Action.TAKE, actor, version=version, reason=reason)
     entries.record(
         session, actor, "case.chosen", subject=f"case:{case.id}", reference=case.reference, case_id=case.id,
-        business_id=case.business_id,
+        business_id=case.business_id, detail={"reason": reason},
     )  # fmt: skip
     return taken
 

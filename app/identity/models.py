@@ -1,9 +1,10 @@
 """Tables of people: users, agencies and businesses, sessions, secrets (only digests), attempts and API clients."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, false, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, false, func, text
+from sqlalchemy.dialects.postgresql import ExcludeConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.db import Base, BigId, foreign_key
@@ -54,6 +55,46 @@ class AgencyMember(Base):
 
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     agency: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class OfficialSkill(Base):
+    """What an official is trained for: a ``service``, a ``permit_kind`` or a customs ``office``. No row means all."""
+
+    __tablename__ = "official_skills"
+    __table_args__ = (CheckConstraint("kind IN ('service', 'permit_kind', 'office')", name="kind_known"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    value: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Absence(Base):
+    """Whole local days on which an official is away, and who stands in for them. Never two at a time for one person.
+
+    ``ended_at``: taken back, or over before its last day.
+    """
+
+    __tablename__ = "absences"
+    __table_args__ = (
+        CheckConstraint("first_day <= last_day", name="in_order"),
+        CheckConstraint("delegate_id IS NULL OR delegate_id <> user_id", name="another"),
+        # A range of one person, so that no extension for plain equality is needed.
+        ExcludeConstraint(
+            (text("int8range(user_id, user_id, '[]')"), "&&"),
+            (text("daterange(first_day, last_day, '[]')"), "&&"),
+            name="ex_absences_one_at_a_time",
+            where=text("ended_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[BigId]
+    user_id: Mapped[int] = foreign_key("users.id", ondelete="CASCADE")
+    delegate_id: Mapped[int | None] = foreign_key("users.id", ondelete="CASCADE")
+    first_day: Mapped[date]
+    last_day: Mapped[date]
+    entered_by: Mapped[int] = foreign_key("users.id")
+    entered_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
 
 
 class UserSession(Base):

@@ -1,0 +1,116 @@
+"""The supervisor's view of the team: who has what, how old it is, and handing cases on, several at once."""
+
+from flask import flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from app.cases import access, balance, engine, registry
+from app.cases.work import Payload
+from app.cases.workflow import Action
+from app.core import clock, db
+from app.core.errors import DomainError
+from app.core.i18n import Text, ngettext
+from app.core.i18n import gettext as _
+from app.core.i18n import lazy_gettext as _l
+from app.identity import absences, people
+from app.identity.actor import Role
+from app.identity.policy import Permission
+from app.jurisdictions import load, working_days
+from app.web import navigation, templating
+from app.web.desk import blueprint
+from app.web.desk.queue import rows
+from app.web.guards import actor, posted_form, requires
+from app.web.paging import read_id
+from forms.assignment import HandOverForm
+
+navigation.register(
+    navigation.NavigationItem(_l("Team"), "/desk/team", roles=frozenset({Role.SUPERVISOR}), order=15),
+)
+MOST = 50  # cases handed over at once
+
+
+def _buckets() -> list[str]:
+    return [
+        _("%(first)s to %(last)s days", first=first, last=last)
+        if last is not None
+        else _("over %(days)s days", days=first - 1)
+        for first, last in balance.BUCKETS
+    ]
+
+
+@blueprint.get("/desk/team")
+@requires(Permission.CASE_DECIDE)
+def team() -> ResponseReturnValue:
+    kept = posted_form()  # after a session ended
+    return _page(HandOverForm(kept or None, colleagues=_names()), set(kept.getlist("case")))
+
+
+def _names() -> list[tuple[str, str]]:
+    return [(str(person.id), person.name) for person in absences.colleagues(db.session(), actor().agencies)]
+
+
+def _page(form: HandOverForm, ticked: set[str], *, status: int = 200) -> ResponseReturnValue:
+    session, who, pack = db.session(), actor(), load.current()
+    now = clock.now()
+    shares = balance.shares(session, who, pack, after=read_id(request.args.get("after")))
+    of = read_id(request.values.get("of"))
+    held = balance.held_by(session, who, of, after=read_id(request.args.get("from"))) if of is not None else None
+    cases = held.cases if held is not None else balance.unassigned(session, who)
+    return (
+        render_template(
+            "web/desk/team.html",
+            shares=shares.rows,
+            ages={share.id: working_days.between(pack, share.oldest, now) for share in shares.rows if share.oldest},
+            following=templating.url_with(after=shares.following) if shares.following else None,
+            first=templating.url_with(after=None) if request.args.get("after") else None,
+            ageing=balance.ageing(session, who, pack),
+            buckets=_buckets(),
+            services={definition.code: definition.noun for definition in registry.services()},
+            of=of,
+            holder=dict(_choices(form)).get(str(of), "") if of is not None else "",
+            cases=rows(list(cases)),
+            more=templating.url_with(**{"from": held.following}) if held is not None and held.following else None,
+            form=form,
+            ticked=ticked,
+        ),
+        status,
+    )
+
+
+def _choices(form: HandOverForm) -> list[tuple[str, str]]:
+    return [(choice.value, str(choice.label)) for choice in form.to.choices]
+
+
+@blueprint.post("/desk/team")
+@requires(Permission.CASE_DECIDE)
+def hand_over() -> ResponseReturnValue:
+    """Each ticked case as it was seen (``reference:version``); what cannot be handed over is said, the rest is."""
+    session, who = db.session(), actor()
+    ticked = list(dict.fromkeys(request.form.getlist("case")))[:MOST]
+    form = HandOverForm(request.form, colleagues=_names())
+    valid = form.validate()
+    if not ticked:
+        form.form_errors.append(_("Tick the cases to hand over."))
+    if not valid or not ticked:
+        return _page(form, set(ticked), status=422)
+    to, done = int(form.to.data), 0
+    for one in sorted(ticked):  # in one order, so that two supervisors never wait for each other
+        reference, _colon, version = one.partition(":")
+        try:
+            with session.begin_nested():
+                case = access.load(session, who, reference, Permission.CASE_DECIDE)
+                engine.perform(
+                    session, case, Action.REASSIGN, who, version=read_id(version) or 0, reason=form.reason.data,
+                    payload=Payload(to=to),
+                )  # fmt: skip
+            done += 1
+        except DomainError as error:
+            session.expire_all()
+            why: Text = "; ".join(str(problem.message) for problem in error.problems) or error.message
+            flash(_("%(reference)s: %(problem)s", reference=reference, problem=why), "problem")
+    session.commit()
+    if done:
+        name = people.names(session, [to]).get(to, "")
+        flash(
+            ngettext("%(num)s case was handed to %(name)s.", "%(num)s cases were handed to %(name)s.", done, name=name)
+        )
+    return redirect(url_for("desk.team", of=read_id(request.form.get("of"))), 303)
