@@ -12,7 +12,7 @@ from wtforms.validators import ValidationError
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from forms.base import BaseForm
-from forms.fields import SelectField, TextField
+from forms.fields import IntegerField, RadioField, SelectField, TextField
 
 SHORTEST = 3  # characters: the search index is made of threes
 
@@ -53,6 +53,7 @@ class SearchForm(PeriodForm):
     state = SelectField(_l("State"), blank=_l("All"))
     agency = SelectField(_l("Agency"), blank=_l("All"))
     business = TextField(_l("Registration number of the business"), max_length=60, upper=True)
+    official = TextField(_l("E-mail address of an official who acted on it"), max_length=254)
 
     def validate_q(self, field: Any) -> None:
         if field.data and max(len(word) for word in field.data.split()) < SHORTEST:
@@ -61,7 +62,7 @@ class SearchForm(PeriodForm):
     @property
     def narrowed(self) -> bool:
         """Whether something is asked that only cases have."""
-        asked = (self.service, self.state, self.agency, self.business, self.since, self.until)
+        asked = (self.service, self.state, self.agency, self.business, self.official, self.since, self.until)
         return any(field.data for field in asked)
 
 
@@ -74,3 +75,26 @@ class LogForm(PeriodForm):
 
 class BundleForm(BaseForm):
     title = TextField(_l("Name of the bundle"), max_length=120)
+
+
+class ChooseForm(SearchForm):
+    """Cases for a bundle by the same filters, and whether to take all of them or a sample. A seed is given for it."""
+
+    method = RadioField(_l("Which of them"), default="all")
+    size = IntegerField(_l("How many to draw"), minimum=1)
+    layer = SelectField(_l("Groups, for a stratified sample"))
+    amount = SelectField(_l("Amount, for a monetary unit sample"))
+    seed = TextField(
+        _l("Seed"),
+        max_length=64,
+        description=_l("Whoever draws from the same cases with this seed draws the same. You may write your own."),
+    )
+    title = TextField(_l("Name of the bundle"), max_length=120)
+
+    @property
+    def sampled(self) -> bool:
+        return self.method.data not in (None, "", "all")
+
+    def validate_size(self, field: Any) -> None:
+        if self.sampled and field.data is None and not field.errors:
+            raise ValidationError(_("Write how many cases to draw."))

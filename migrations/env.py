@@ -3,7 +3,7 @@
 import os
 
 from alembic import context
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from app.core.db import Base
 from app.models_index import import_models
@@ -21,7 +21,7 @@ def include_name(name: str | None, kind: str, parents: object) -> bool:
 
 def run() -> None:
     url = context.config.get_main_option("sqlalchemy.url") or os.environ["KIBALI_DATABASE_URL"]
-    engine = create_engine(url)
+    engine = create_engine(url, poolclass=NullPool)  # nothing stays open when a migration fails
     with engine.connect() as connection:
         # A migration that cannot have its lock soon gives up instead of queueing everyone behind it.
         connection.execute(text("SET lock_timeout = '5s'"))
@@ -36,7 +36,6 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-    engine.dispose()
 
 
 run()

@@ -9,6 +9,7 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 
 from app.audit import entries
+from app.cases import findings_lists
 from app.cases.case_file import Bill, CaseFile
 from app.cases.registry import JsonObject
 from app.core.db import Base
@@ -20,11 +21,16 @@ _CASE_LEAVES = frozenset({"draft", "arguments", "search", "idempotency_key", "ve
 _RECORD_LEAVES = frozenset({"template", "attempts", "last_error"})
 _PAYMENT_LEAVES = frozenset({"msisdn", "checks", "next_check_at", "checked_at"})
 _MESSAGE_LEAVES = frozenset({"private", "attempts", "error", "read_at"})
+_FINDING_LEAVES = frozenset({"version"})
 _ENTRY_LEAVES = frozenset({"searched", "session_id"})
 
 
-def document(session: Session, file: CaseFile) -> JsonObject:
-    """Ready for ``submitting.canonical``: no floats, moments in UTC, quantities and identifiers as text."""
+def document(session: Session, file: CaseFile, *, auditor: bool = False) -> JsonObject:
+    """Ready for ``submitting.canonical``: no floats, moments in UTC, quantities and identifiers as text.
+
+    ``auditor``: with the findings that were sent, of which nobody else gets a copy.
+    """
+    found = {"findings": _findings(session, file.case.id)} if auditor else {}
     return {
         "format": FORMAT,
         "case": row(file.case, _CASE_LEAVES),
@@ -52,7 +58,15 @@ def document(session: Session, file: CaseFile) -> JsonObject:
         "records": [row(each, _RECORD_LEAVES) for each in file.records],
         "messages": [row(each, _MESSAGE_LEAVES) for each in file.messages],
         "audit": _entries(session, file.case.id),
+        **found,
     }
+
+
+def _findings(session: Session, case_id: int) -> list[JsonObject]:
+    return [
+        row(finding, _FINDING_LEAVES) | {"history": [row(event) for event in events]}
+        for finding, events in findings_lists.sent_of_case(session, case_id)
+    ]
 
 
 def row(instance: Base, leaves: frozenset[str] = frozenset()) -> JsonObject:

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 from app.audit import entries
 from app.audit import verbs as audit_verbs
 from app.audit.models import Entry
-from app.cases import numbering, verbs
+from app.cases import grounds, numbering, verbs
 from app.cases.case_file import KIND, Bill, CaseFile, IssuedPermit, Version
-from app.cases.models import Outcome
+from app.cases.models import Outcome, Sentences
 from app.cases.workflow import State
 from app.core import clock, i18n
 from app.core.i18n import gettext as _
@@ -85,7 +85,7 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
                 _shown(each.recommended_at),
                 _name(file, each.recommended_by),
                 outcome_title(each.outcome),
-                each.reason,
+                _with_conditions(grounds.told(each.reasons, each.reason), each.conditions),
                 _shown(each.voided_at) if each.voided_at else _("in force"),
             ]
             for each in file.recommendations
@@ -94,7 +94,8 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             [
                 [_("Asked"), _shown(each.asked_at)],
                 [_("By"), _name(file, each.asked_by)],
-                [_("Question"), each.message],
+                [_("Question"), grounds.told(each.reasons, each.message)],
+                [_("To answer by"), _shown(each.due_at) or "–"],
                 [_("About"), "; ".join(asked["label"] for asked in each.fields)],
                 [_("Answered"), _shown(each.answered_at) or _("not answered yet")],
             ]
@@ -109,7 +110,12 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
         ],
         "messages": [[_shown(each.created_at), each.email, each.subject] for each in file.messages],
         "history": [
-            [_shown(each.at), str(verbs.happened(definition.workflow, each)), each.actor_name, each.reason or "–"]
+            [
+                _shown(each.at),
+                str(verbs.happened(definition.workflow, each)),
+                each.actor_name,
+                grounds.told(each.reasons, each.reason) or "–",
+            ]
             for each in file.events
         ],
         "entries": [
@@ -196,6 +202,12 @@ def _version(file: CaseFile, version: Version) -> dict[str, Any]:
     }
 
 
+def _with_conditions(reason: str, conditions: Sentences) -> str:
+    if not conditions:
+        return reason
+    return "\n".join([reason, _("On these conditions:"), *grounds.lines(conditions)])
+
+
 def _decision(file: CaseFile) -> list[Line]:
     decision = file.decision
     if decision is None:
@@ -204,7 +216,8 @@ def _decision(file: CaseFile) -> list[Line]:
         [_("Outcome"), outcome_title(decision.outcome)],
         [_("Decided by"), _name(file, decision.decided_by)],
         [_("Decided"), _shown(decision.decided_at)],
-        [_("Reason"), decision.reason or "–"],
+        [_("Reason"), grounds.told(decision.reasons, decision.reason) or "–"],
+        [_("Conditions"), "\n".join(grounds.lines(decision.conditions)) or "–"],
         [_("Recommended by"), _name(file, decision.recommended_by) or "–"],
         [_("Two people"), _("Yes") if decision.four_eyes else _("No: the rules let one official decide")],
         [_("SHA-256 of what was decided on"), decision.submission_sha256],

@@ -6,6 +6,7 @@ by the caller.
 The actor comes from the session or the token, never from what was sent.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -13,12 +14,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit import entries
-from app.cases import access, deadlines, four_eyes, messages, numbering, registry
+from app.cases import access, colleagues, deadlines, four_eyes, messages, numbering, registry
 from app.cases.guards import GUARDS, SHOWN
 from app.cases.models import Case, CaseEvent, Note, Submission
 from app.cases.rows import Rows
-from app.cases.steps import STEPS, open_requests
-from app.cases.work import AskedField, Payload, Work
+from app.cases.steps import STEPS
+from app.cases.work import AskedField, Payload, Work, open_requests
 from app.cases.workflow import JUDGING, Action, State, Transition
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, Problem, Stale
@@ -111,14 +112,14 @@ def perform(
     refusal = work.transition.unless(work.context()) if work.transition.unless else None
     if refusal is not None:
         raise NotAllowed(refusal, code="condition")
-    before = State(work.case.state)
+    before, holder = State(work.case.state), work.case.assigned_to
     target = work.transition.target
     if step := STEPS.get(action):
         target = step(work) or target
     _move(work, target)
     if effect := work.definition.effects.get(action):
         effect(work.context())
-    _remember(work, before, target)
+    _remember(work, before, target, holder)
     return work.case
 
 
@@ -168,6 +169,7 @@ def available(session: Session, case: Case, actor: Actor, rows: Rows | None = No
     work = Work(session, load.current(), definition, case, actor, allowed[0], "x", Payload(), submission)
     if rows is not None:
         work.recommendation, work.charge = rows.recommendation, rows.charge
+        work.requests = [each for each in rows.requests if each.answered_at is None]
     found = []
     for transition in allowed:
         work.transition = transition
@@ -197,7 +199,15 @@ def _move(work: Work, target: State) -> None:
     work.session.flush()
 
 
-def _remember(work: Work, before: State, after: State) -> None:
+def _by_whom(work: Work, holder: int | None) -> dict[str, Any]:
+    """Whose case it was where that is not plain from the actor: an absent colleague's, or one that was handed on."""
+    if work.transition.action is Action.REASSIGN:
+        return {"holder": [holder, work.case.assigned_to], "reason": work.reason}
+    # Looked up by the guard, before the action changed who has the case.
+    return {"stands_in_for": holder} if work.__dict__.get("stands_in") else {}
+
+
+def _remember(work: Work, before: State, after: State, holder: int | None) -> None:
     case, actor = work.case, work.actor
     work.session.add(
         CaseEvent(
@@ -211,6 +221,7 @@ def _remember(work: Work, before: State, after: State) -> None:
             actor_role=actor.role.value if actor.role else None,
             at=clock.now(),
             reason=work.reason,
+            reasons=work.reasons,
             submission_id=case.current_submission_id,
         )
     )
@@ -227,26 +238,38 @@ def _remember(work: Work, before: State, after: State) -> None:
             "to": after.value,
             "submission_sha256": work.submission.sha256 if work.submission else None,
             "pack": work.pack.version,
+            **({"reasons": [each["code"] for each in work.reasons]} if work.reasons else {}),
+            **({"conditions": [each["code"] or "own" for each in work.conditions]} if work.conditions else {}),
+            **_by_whom(work, holder),
         },
         authority=work.transition.permission.value if work.transition.permission else "",
     )
-    messages.tell(work.session, work.definition, case, work.transition.action, after, work.reason)
+    messages.tell(work, after)
     work.session.flush()
 
 
 # --- small things that are not transitions ------------------------------------------------------------------------
 
 
-def add_note(session: Session, case: Case, actor: Actor, body: str) -> Note:
-    """A note for colleagues; the applicant never sees it."""
+def add_note(
+    session: Session, case: Case, actor: Actor, body: str, *, tell: Sequence[colleagues.Colleague] = ()
+) -> Note:
+    """A note for colleagues; the applicant never sees it. Each of ``tell`` has a message that leads to the case."""
     if not body.strip():
         raise Invalid(Problem(_("Write the note."), "body", "required"))
-    note = Note(case_id=case.id, author_id=actor.user_id, body=body.strip(), written_at=clock.now())
+    note = Note(
+        case_id=case.id,
+        author_id=actor.user_id,
+        body=body.strip(),
+        mentions=[{"id": each.user_id, "name": each.name} for each in tell],
+        written_at=clock.now(),
+    )
     session.add(note)
     entries.record(
         session, actor, "case.noted", subject=f"case:{case.id}", reference=case.reference, case_id=case.id,
-        business_id=case.business_id,
+        business_id=case.business_id, detail={"told": [each.user_id for each in tell]} if tell else None,
     )  # fmt: skip
+    messages.mention(session, case, actor, tell)
     session.flush()
     return note
 

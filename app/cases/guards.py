@@ -38,14 +38,14 @@ def _paid(work: Work) -> None:
 
 
 def _reason(work: Work) -> None:
-    if len(work.reason) < 3:
+    if not work.reasons and len(work.reason) < 3:
         raise Invalid(Problem(_("Write the reason or the question."), "reason", "required"))
 
 
 def _assigned(work: Work) -> None:
     if work.transition.action is Action.RELEASE_CASE and work.actor.role is Role.SUPERVISOR:
         return  # who fell ill or left must not hold a case for ever
-    if work.case.assigned_to != work.actor.user_id:
+    if work.case.assigned_to != work.actor.user_id and not work.stands_in:
         raise NotAllowed(_("Take the case first: it is not assigned to you."), code="not_assigned")
 
 

@@ -1,13 +1,17 @@
 """What the applicant's side is told when a case moves. Rows of the same transaction; a job sends them."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from app import notifications
+from app.cases import grounds
+from app.cases.colleagues import Colleague
 from app.cases.models import Case, Submission
-from app.cases.registry import ServiceDefinition
+from app.cases.work import Work, open_requests
 from app.cases.workflow import Action, State
 from app.identity import memberships
-from app.identity.actor import MembershipRole
+from app.identity.actor import Actor, MembershipRole
 
 _TEMPLATES: dict[Action, str] = {
     Action.ASK: "information_requested",
@@ -17,14 +21,15 @@ _TEMPLATES: dict[Action, str] = {
 }
 
 
-def tell(
-    session: Session, definition: ServiceDefinition, case: Case, action: Action, state: State, reason: str
-) -> None:
+def tell(work: Work, state: State) -> None:
+    """``state`` is the one the action led to."""
+    session, case, action = work.session, work.case, work.transition.action
     template = _TEMPLATES.get(action)
     if action is Action.SUBMIT or (action is Action.CONFIRM_PAYMENT and state is State.SUBMITTED):
         template = "case_submitted"
     if template is None:
         return
+    answer_by = open_requests(session, case)[-1].due_at if action is Action.ASK else None
     for user_id in readers(session, case):
         notifications.send(
             session,
@@ -33,11 +38,30 @@ def tell(
             values={
                 "reference": case.reference,
                 "title": case.title,
-                "service": definition.noun,
-                "reason": reason,
+                "service": work.definition.noun,
+                "reason": grounds.telling(work.reasons, work.reason),
+                "conditions": grounds.telling(work.conditions, "") if action is Action.APPROVE else "",
+                "answer_by": answer_by,
                 "deadline": case.due_at,
                 "awaiting_payment": state is State.AWAITING_PAYMENT,
                 "path": f"/cases/{case.reference}",
+            },
+            case_id=case.id,
+        )
+
+
+def mention(session: Session, case: Case, actor: Actor, tell: Sequence[Colleague]) -> None:
+    """The note itself stays in the portal: mail is read in many places."""
+    for colleague in tell:
+        notifications.send(
+            session,
+            user_id=colleague.user_id,
+            template="mentioned",
+            values={
+                "reference": case.reference,
+                "title": case.title,
+                "name": actor.name,
+                "path": f"/desk/{case.reference}",
             },
             case_id=case.id,
         )

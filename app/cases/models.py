@@ -1,17 +1,22 @@
 """Cases and all that hangs on one: submissions, what happened, requests, recommendations, decisions, notes."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.cases import findings_models  # noqa: F401  (whoever knows the package's tables knows these)
 from app.cases.workflow import ON_DESK, State
 from app.core.db import Base, BigId, foreign_key
 
 ON_DESK_SQL = ", ".join(f"'{state.value}'" for state in sorted(ON_DESK))
 STATES_SQL = ", ".join(f"'{state.value}'" for state in State)
+
+
+Sentences = list[Any]
+"""Sentences of the pack's list as they were when they were used, and free ones: see ``cases.grounds``."""
 
 
 class Outcome(StrEnum):
@@ -38,6 +43,8 @@ class Case(Base):
         # The same in order of urgency for someone of several agencies.
         Index("ix_cases_due", "due_at", "id", postgresql_where=text(f"state IN ({ON_DESK_SQL})")),
         Index("ix_cases_waiting", "agency", "submitted_at", "id", postgresql_where=text("state = 'submitted'")),
+        Index("ix_cases_held", "assigned_to", "id", postgresql_where=text("state IN ('in_review', 'returned')")),
+        Index("ix_cases_returned", "agency", "updated_at", "id", postgresql_where=text("state = 'returned'")),
         Index("ix_cases_updated", "updated_at", "id"),
         Index("ix_cases_agency_updated", "agency", "updated_at", "id"),  # the auditor's filters
         Index("ix_cases_state_updated", "state", "updated_at", "id"),
@@ -45,6 +52,13 @@ class Case(Base):
         Index("ix_cases_search", "search", postgresql_using="gin", postgresql_ops={"search": "gin_trgm_ops"}),
         Index("ix_cases_applicant_recent", "applicant_id", "updated_at", "id"),
         Index("ix_cases_business_recent", "business_id", "updated_at", "id"),
+        Index(
+            "ix_cases_likeness",
+            "service",
+            "likeness",
+            "decided_at",
+            postgresql_where=text("decided_at IS NOT NULL AND likeness <> ''"),
+        ),
     )
 
     id: Mapped[BigId]
@@ -53,6 +67,7 @@ class Case(Base):
     agency: Mapped[str | None]
     title: Mapped[str] = mapped_column(default="")
     search: Mapped[str] = mapped_column(default="")  # upper-case words the search boxes look in
+    likeness: Mapped[str] = mapped_column(default="", server_default="")  # cases that say the same here are alike
     state: Mapped[str] = mapped_column(default=State.DRAFT.value)
     version: Mapped[int] = mapped_column(default=1)
     applicant_id: Mapped[int] = foreign_key("users.id")
@@ -65,6 +80,9 @@ class Case(Base):
     due_at: Mapped[datetime | None]
     clock_days_left: Mapped[int | None]  # working days left, kept while the applicant holds the case
     assigned_to: Mapped[int | None] = foreign_key("users.id", nullable=True)
+    # What an official may need training for, from what was sent.
+    permit_kind: Mapped[str | None]
+    office: Mapped[str | None]
     decided_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -115,18 +133,29 @@ class CaseEvent(Base):
     actor_role: Mapped[str | None]
     at: Mapped[datetime]
     reason: Mapped[str] = mapped_column(default="")
+    reasons: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     submission_id: Mapped[int | None] = foreign_key("submissions.id", nullable=True)
 
 
 class InformationRequest(Base):
-    """What a clerk asks, naming the exact fields: ``fields`` is a list of {path, label, step}."""
+    """What a clerk asks, naming the exact fields: ``fields`` is a list of {path, label, step}.
+
+    ``told`` counts what was said about ``due_at``: one reminder, a second one on the day, that it passed.
+    """
 
     __tablename__ = "information_requests"
+    __table_args__ = (
+        CheckConstraint("told BETWEEN 0 AND 3", name="told"),
+        Index("ix_information_requests_due", "due_at", "id", postgresql_where=text("answered_at IS NULL AND told < 3")),
+    )
 
     id: Mapped[BigId]
     case_id: Mapped[int] = foreign_key("cases.id")
     message: Mapped[str]
+    reasons: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     fields: Mapped[list[Any]]
+    due_at: Mapped[datetime | None]  # None: asked before questions had a date
+    told: Mapped[int] = mapped_column(default=0, server_default="0")
     asked_by: Mapped[int] = foreign_key("users.id")
     asked_at: Mapped[datetime]
     answered_at: Mapped[datetime | None]
@@ -148,6 +177,7 @@ class Recommendation(Base):
         ),
         CheckConstraint("outcome IN ('approve', 'refuse')", name="outcome_known"),
         Index("ix_recommendations_submission", "submission_id", "submission_sha256"),
+        Index("ix_recommendations_person_when", "recommended_by", "recommended_at"),
         Index("uq_recommendations_one_standing", "case_id", unique=True, postgresql_where=text("voided_at IS NULL")),
     )
 
@@ -157,6 +187,8 @@ class Recommendation(Base):
     submission_sha256: Mapped[str]
     outcome: Mapped[str]
     reason: Mapped[str]
+    reasons: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    conditions: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     recommended_by: Mapped[int] = foreign_key("users.id")
     recommended_at: Mapped[datetime]
     voided_at: Mapped[datetime | None]
@@ -211,7 +243,9 @@ class Decision(Base):
             "outcome",
         ),
         Index("ix_decisions_submission", "submission_id", "submission_sha256"),
+        Index("ix_decisions_person_when", "decided_by", "decided_at"),
         Index("ix_decisions_submitter", "submission_id", "submitted_by"),
+        Index("ix_decisions_decided_at", "decided_at"),  # the auditor's patterns
     )
 
     id: Mapped[BigId]
@@ -224,13 +258,15 @@ class Decision(Base):
     four_eyes: Mapped[bool]
     outcome: Mapped[str]
     reason: Mapped[str]
+    reasons: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    conditions: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     decided_by: Mapped[int] = foreign_key("users.id")
     decided_at: Mapped[datetime]
     pack_version: Mapped[str]
 
 
 class Note(Base):
-    """A note among officials; the applicant never sees it."""
+    """A note among officials; the applicant never sees it. ``mentions`` are {id, name} of colleagues told of it."""
 
     __tablename__ = "case_notes"
 
@@ -238,7 +274,30 @@ class Note(Base):
     case_id: Mapped[int] = foreign_key("cases.id")
     author_id: Mapped[int] = foreign_key("users.id")
     body: Mapped[str]
+    mentions: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     written_at: Mapped[datetime]
+
+
+class Escalation(Base):
+    """A case was marked as due soon or overdue: once for each level."""
+
+    __tablename__ = "case_escalations"
+    __table_args__ = (CheckConstraint("level IN ('due_soon', 'overdue')", name="level_known"),)
+
+    case_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cases.id"), primary_key=True)
+    level: Mapped[str] = mapped_column(primary_key=True)
+    due_at: Mapped[datetime]  # as it was then
+    marked_at: Mapped[datetime]
+
+
+class MorningReport(Base):
+    """Who was told about their cases on a day, so that nobody is told twice."""
+
+    __tablename__ = "morning_reports"
+    __table_args__ = (Index("ix_morning_reports_day", "day"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
 
 
 class CaseCounter(Base):
@@ -262,7 +321,9 @@ class BundleState(StrEnum):
 class Bundle(Base):
     """A ZIP of cases that an auditor asked for. ``selection`` holds the ids, fixed then, and how they were chosen.
 
-    ``missing`` counts papers that could not be put in; ``sha256`` of an expired one stays, its bytes do not.
+    ``missing`` counts papers that could not be put in; ``sha256`` of an expired one stays, its bytes do not. Of a
+    sample, ``population`` counts what it was drawn from, ``population_sha256`` is over its references in order
+    (``sampling``), and the store has the list itself under ``population_file_sha256`` until the bundle expires.
     """
 
     __tablename__ = "bundles"
@@ -271,6 +332,8 @@ class Bundle(Base):
         CheckConstraint("state IN ('queued', 'building', 'ready', 'failed', 'expired')", name="state_known"),
         CheckConstraint("state <> 'ready' OR (sha256 IS NOT NULL AND size IS NOT NULL)", name="ready"),
         CheckConstraint("done >= 0 AND done <= total", name="progress"),
+        CheckConstraint("method IN ('all', 'simple', 'stratified', 'monetary')", name="method_known"),
+        CheckConstraint("(method <> 'all') = (population_sha256 IS NOT NULL)", name="sample"),
     )
 
     id: Mapped[BigId]
@@ -279,6 +342,11 @@ class Bundle(Base):
     title: Mapped[str]
     locale: Mapped[str]
     selection: Mapped[dict[str, Any]]
+    method: Mapped[str] = mapped_column(default="all", server_default="all")
+    seed: Mapped[str] = mapped_column(default="", server_default="")
+    population: Mapped[int] = mapped_column(default=0, server_default="0")
+    population_sha256: Mapped[str | None]
+    population_file_sha256: Mapped[str | None]
     state: Mapped[str] = mapped_column(default=BundleState.QUEUED.value)
     total: Mapped[int]
     done: Mapped[int] = mapped_column(default=0)
@@ -289,3 +357,19 @@ class Bundle(Base):
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
     error: Mapped[str] = mapped_column(default="")
+
+
+class BundlePart(Base):
+    """Some cases of a bundle that is being made, kept in the store until the whole is: what a killed job need not redo.
+
+    ``found`` says what is in it (``bundle_contents.Found``).
+    """
+
+    __tablename__ = "bundle_parts"
+    __table_args__ = (UniqueConstraint("bundle_id", "number"),)
+
+    id: Mapped[BigId]
+    bundle_id: Mapped[int] = foreign_key("bundles.id", index=False)
+    number: Mapped[int]
+    sha256: Mapped[str]
+    found: Mapped[dict[str, Any]]

@@ -13,6 +13,7 @@ from app.core.money import Money
 from app.jurisdictions.model import FeeRule, Pack
 
 if TYPE_CHECKING:
+    from app.cases.measures import Amount, Layer
     from app.cases.models import Case, Submission
     from app.identity.actor import Actor
 
@@ -97,6 +98,16 @@ class CaseContext:
     submission: "Submission | None" = None
     data: JsonObject = field(default_factory=dict)  # clean answers by step key
     reason: str = ""
+    conditions: tuple[JsonObject, ...] = ()  # of an approval, as ``cases.grounds`` keeps them
+    no_answer: Callable[[], bool] = lambda: False  # whether all the applicant was asked has run out of time
+
+
+@dataclass(frozen=True)
+class Handling:
+    """What an official may need training for: the permit kind asked for, the customs office that is concerned."""
+
+    permit_kind: str | None = None
+    office: str | None = None
 
 
 Effect = Callable[[CaseContext], None]
@@ -127,8 +138,13 @@ class ServiceDefinition:
     declaration: Text  # what the applicant declares when submitting
     record_kinds: tuple[str, ...]  # kinds of record that approval issues
     prefill: Callable[[Session, Pack, "Case", JsonObject], dict[str, JsonObject]]
+    # What makes two cases alike: the kind, a colon, and the goods or activity in short.
+    likeness: Callable[[Pack, JsonObject], str] = lambda pack, data: ""
     fee_base: Callable[[Pack, JsonObject], Money | None] = lambda pack, data: None  # what a percentage is taken of
+    handling: Callable[[Pack, JsonObject], Handling] = lambda pack, data: Handling()
     review_template: str | None = None  # an extra panel for the reviewer
+    layers: "tuple[Layer, ...]" = ()  # what an auditor's sample of its cases may be layered by
+    amounts: "tuple[Amount, ...]" = ()  # or weighted by
 
 
 _services: dict[str, ServiceDefinition] = {}

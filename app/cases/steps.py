@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
-from app.cases import four_eyes, submitting
-from app.cases.models import Case, Decision, InformationRequest, Outcome, Recommendation
-from app.cases.work import Work
+from app import notifications
+from app.cases import assignment, four_eyes, submitting
+from app.cases.models import Decision, InformationRequest, Outcome, Recommendation
+from app.cases.work import Work, open_requests
 from app.cases.workflow import Action, Clock, Guard, State
 from app.core import clock
 from app.core.errors import Invalid, Problem
@@ -16,16 +16,9 @@ from app.core.i18n import gettext as _
 from app.fees import charges
 from app.identity.actor import Role
 from app.identity.models import AgencyMember, User
+from app.jurisdictions import working_days
 
-
-def open_requests(session: Session, case: Case) -> list[InformationRequest]:
-    return list(
-        session.scalars(
-            select(InformationRequest)
-            .where(InformationRequest.case_id == case.id, InformationRequest.answered_at.is_(None))
-            .order_by(InformationRequest.id)
-        )
-    )
+LONGEST_WAIT = 60  # working days somebody may be given to answer
 
 
 def _submit(work: Work) -> State | None:
@@ -38,6 +31,9 @@ def _submit(work: Work) -> State | None:
     answers = work.evaluation.answers
     before, work.case.agency = work.case.agency, work.definition.agency(work.pack, answers)
     work.case.entitle(work.definition.case_title(work.pack, answers))
+    work.case.likeness = work.definition.likeness(work.pack, answers)
+    handling = work.definition.handling(work.pack, answers)
+    work.case.permit_kind, work.case.office = handling.permit_kind, handling.office
     if not first:
         _answer_requests(work)
         four_eyes.void(work.session, work.case)
@@ -97,13 +93,41 @@ def _release_case(work: Work) -> None:
     work.case.assigned_to = None
 
 
+def _reassign(work: Work) -> State | None:
+    assignment.check_may_be_handed(work, work.payload.to)
+    before, work.case.assigned_to = State(work.case.state), work.payload.to
+    notifications.send(
+        work.session,
+        user_id=work.payload.to,
+        template="case_handed_over",
+        values={
+            "name": work.actor.name,
+            "reference": work.case.reference,
+            "title": work.case.title,
+            "reason": work.reason,
+            "path": f"/desk/{work.case.reference}",
+        },
+        case_id=work.case.id,
+    )
+    return None if before is State.SUBMITTED else before
+
+
 def _ask(work: Work) -> None:
     if not work.payload.fields:
         raise Invalid(Problem(_("Choose the answers or documents you ask about."), "fields", "required"))
+    terms, days = work.pack.answers, work.payload.answer_days
+    if days is None:
+        days = terms.working_days
+    if not 1 <= days <= LONGEST_WAIT:
+        message = _("Give from 1 to %(most)s working days.", most=LONGEST_WAIT)
+        raise Invalid(Problem(message, "answer_days", "range"))
     work.session.add(
         InformationRequest(
             case_id=work.case.id,
             message=work.reason,
+            reasons=work.reasons,
+            due_at=working_days.add(work.pack, clock.now(), days),
+            told=1 if days <= terms.remind_before else 0,  # they have just been asked
             fields=[{"step": f.step, "path": f.path, "label": f.label} for f in work.payload.fields],
             asked_by=work.actor.user_id,
             asked_at=clock.now(),
@@ -122,6 +146,8 @@ def _recommend(work: Work) -> None:
             submission_sha256=work.submission.sha256,
             outcome=work.payload.outcome.value,
             reason=work.reason,
+            reasons=work.reasons,
+            conditions=work.conditions,
             recommended_by=work.actor.user_id,
             recommended_at=clock.now(),
         )
@@ -151,6 +177,8 @@ def _decide(work: Work) -> None:
             four_eyes=two,
             outcome=(Outcome.APPROVE if work.transition.target is State.APPROVED else Outcome.REFUSE).value,
             reason=work.reason,
+            reasons=work.reasons,
+            conditions=work.conditions,
             decided_by=work.actor.user_id,
             decided_at=work.case.decided_at,
             pack_version=work.pack.version,
@@ -170,6 +198,7 @@ STEPS: dict[Action, Callable[[Work], State | None]] = {
     Action.CONFIRM_PAYMENT: _confirm_payment,
     Action.TAKE: _take,
     Action.RELEASE_CASE: _release_case,
+    Action.REASSIGN: _reassign,
     Action.ASK: _ask,
     Action.RECOMMEND: _recommend,
     Action.SEND_BACK: _send_back,

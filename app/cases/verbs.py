@@ -12,6 +12,7 @@ _ACTIONS: dict[Action, Text] = {
     Action.CONFIRM_PAYMENT: _l("Payment received"),
     Action.TAKE: _l("Taken up for review"),
     Action.RELEASE_CASE: _l("Case put back into the queue"),
+    Action.REASSIGN: _l("Handed to a colleague"),
     Action.ASK: _l("Information requested"),
     Action.RECOMMEND: _l("Recommendation made"),
     Action.SEND_BACK: _l("Sent back to the clerk"),
@@ -26,7 +27,10 @@ for action in Action:  # an action without a title fails here, at start-up
 register("case.started", _l("Application started"))
 register("case.noted", _l("Note written"))
 register("case.viewed", _l("Case opened"))
+register("case.previewed", _l("Draft of the document looked at"))
 register("case.chosen", _l("Case chosen out of turn"))
+register("case.due_soon", _l("Case is due within a working day"))
+register("case.overdue", _l("Case is overdue"))
 
 
 def happened(workflow: Workflow, event: CaseEvent) -> Text:

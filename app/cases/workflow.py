@@ -28,6 +28,7 @@ class Action(StrEnum):
     CONFIRM_PAYMENT = "confirm_payment"  # by the portal, when the charge is settled
     TAKE = "take"
     RELEASE_CASE = "release_case"  # the clerk puts the case back into the queue
+    REASSIGN = "reassign"  # a supervisor hands the case to a colleague
     ASK = "ask"
     RECOMMEND = "recommend"  # approve or refuse, with a reason
     SEND_BACK = "send_back"  # the supervisor disagrees with the recommendation
@@ -158,6 +159,13 @@ def _t(
     return Transition(action, frozenset(sources), target, permission, title, guards, clock)
 
 
+def _may_still_answer(context: Any) -> Text | None:
+    """Until the day somebody was given to answer has passed, the case is theirs."""
+    if context.no_answer():
+        return None
+    return _l("The applicant was asked and may still answer.")
+
+
 def standard_workflow(
     *, extra: Iterable[Transition] = (), state_titles: dict[State, Text] | None = None, words: Words = APPLICATION
 ) -> Workflow:
@@ -206,6 +214,15 @@ def standard_workflow(
                 _l("Put back into the queue"),
                 Guard.ASSIGNED,
             ),
+            _t(  # any case at work stays in its state; one that nobody had is taken up
+                Action.REASSIGN,
+                [State.SUBMITTED, State.IN_REVIEW, State.RETURNED, State.RECOMMENDED],
+                State.IN_REVIEW,
+                Permission.CASE_DECIDE,
+                _l("Hand to a colleague"),
+                Guard.REASON,
+                Guard.PAID,
+            ),
             _t(
                 Action.ASK,
                 [State.IN_REVIEW],
@@ -225,6 +242,16 @@ def standard_workflow(
                 Guard.ASSIGNED,
                 Guard.PAID,
                 Guard.REASON,
+            ),
+            Transition(
+                Action.RECOMMEND,
+                frozenset({State.RETURNED}),
+                State.RECOMMENDED,
+                Permission.CASE_REVIEW,
+                _l("Recommend"),
+                (Guard.ASSIGNED, Guard.PAID, Guard.REASON),
+                Clock.START,
+                unless=_may_still_answer,
             ),
             _t(
                 Action.SEND_BACK,

@@ -104,6 +104,7 @@ def _references(rows: Rows, written: Written) -> Iterator[Mistake]:
         ("channels", "permit_kinds", kinds, "a permit kind"),
         ("requirements", "permit_kinds", kinds, "a permit kind"),
         ("entity_types", "documents", written["documents"], "a document"),
+        ("reasons", "services", services, "a service with a service standard"),
     )
     for table, field, known, what in missing:
         yield from _unknown(rows, table, field, known.__contains__, f"{what} of this pack")

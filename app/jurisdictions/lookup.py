@@ -20,6 +20,8 @@ from app.jurisdictions.model import (
     Pack,
     PermitKind,
     ProcedureCode,
+    Reason,
+    ReasonUse,
     Requirement,
 )
 
@@ -143,6 +145,13 @@ def kinds_for(pack: Pack, hs: str, destination: str, day: date) -> tuple[PermitK
     """The permit kinds that may cover the goods (``hs`` empty: the kinds without goods), the required ones first."""
     found = (row for row in pack.permit_kinds if bool(row.hs) == bool(hs) and _is_for(row, hs, destination, day))
     return tuple(sorted(found, key=lambda row: not row.required_for_export))
+
+
+def reasons_for(pack: Pack, use: ReasonUse, service: str, day: date) -> tuple[Reason, ...]:
+    """The sentences an official of a service may choose from, in the pack's order."""
+    return tuple(
+        row for row in in_force(pack.reasons, day) if use in row.uses and (not row.services or service in row.services)
+    )
 
 
 def standard_days(pack: Pack, service: str, day: date) -> int:

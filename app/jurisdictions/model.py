@@ -42,6 +42,7 @@ CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 UnitCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]  # UN/ECE Recommendation 20
 Route = Literal["general_trade", "cbec", "service"]
+ReasonUse = Literal["refuse", "ask", "recommend", "conditions", "cancel"]
 
 
 class Row(BaseModel):
@@ -171,6 +172,25 @@ class BillTerms(Dated):
     """How long a bill may be paid, in calendar days; the last one counts whole."""
 
     days_to_pay: int = Field(ge=1)
+
+
+class AnswerTerms(Dated):
+    """How long an applicant has to answer a question, unless the official says otherwise; in working days.
+
+    ``remind_before``: as many working days before the end they are reminded.
+    """
+
+    working_days: int = Field(ge=1, le=90)
+    remind_before: int = Field(default=2, ge=1)
+
+
+class Reason(Named, Dated):
+    """A sentence an official may choose: why a case is refused, what is asked, on which condition it is approved."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    uses: tuple[ReasonUse, ...] = Field(min_length=1, alias="for")
+    services: tuple[str, ...] = ()  # empty: all
 
 
 class DocumentRule(Named, Dated):
@@ -330,6 +350,7 @@ class Pack(Row):
     name_rules: NameRules
     mobile_money: MobileMoney
     bills: BillTerms
+    answers: AnswerTerms
     registration_agency: str
     customs_agency: str
     agencies: tuple[Agency, ...]
@@ -347,6 +368,7 @@ class Pack(Row):
     procedures: tuple[ProcedureCode, ...]
     lanes: tuple[LaneRule, ...]
     rates: tuple[ExchangeRate, ...]
+    reasons: tuple[Reason, ...] = ()
     holidays: tuple[HolidayOverride, ...] = ()
 
     def __repr__(self) -> str:

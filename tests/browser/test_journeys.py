@@ -339,6 +339,8 @@ def test_the_queue_is_narrowed_by_its_address(house: House, trader: Trader, cler
     clerk.go(bookmark)
     clerk.page.locator("tbody a").click()
     clerk.look()
+    clerk.page.locator("summary", has_text="Take this case").click()
+    clerk.fill("Why do you take this case out of turn?", "The applicant waits at the counter.")
     clerk.press("Take this case")
     clerk.fill("Note for colleagues", "I know this street.")
     clerk.press("Add note")

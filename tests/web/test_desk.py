@@ -21,7 +21,7 @@ from app.core import clock
 from app.core.errors import Stale
 from app.identity import sessions
 from app.identity.models import User
-from app.web.desk import review
+from app.web.desk import deciding
 from tests.factories import cases
 from tests.factories.businesses import make_business
 from tests.factories.people import make_user
@@ -67,7 +67,7 @@ def test_only_the_agencys_own_cases_are_there(sign_in: SignIn, session: Session,
     assert case.reference not in client.get("/desk").text
     assert client.get(f"/desk/{case.reference}").status_code == 404
     assert post(client, f"/desk/{case.reference}/decide", version=case.version).status_code == 404
-    assert post(client, f"/desk/{case.reference}/take", version=case.version).status_code == 404
+    assert post(client, f"/desk/{case.reference}/hands", act="choose", version=case.version).status_code == 404
     assert post(client, f"/desk/{case.reference}/notes", body="x").status_code == 404
 
 
@@ -84,7 +84,8 @@ def test_choosing_a_case_is_allowed_and_noted(sign_in: SignIn, session: Session,
     client = sign_in(registrar)
     page = client.get(f"/desk/{case.reference}").text
     assert "Taking a case out of turn is recorded." in page
-    post(client, f"/desk/{case.reference}/take", version=case.version)
+    reason = "She telephoned twice."
+    post(client, f"/desk/{case.reference}/hands", act="choose", version=case.version, reason=reason)
     verbs = set(session.scalars(select(Entry.verb).where(Entry.case_id == case.id)))
     assert {"case.viewed", "case.chosen", "case.take"} <= verbs
 
@@ -93,7 +94,8 @@ def test_a_case_someone_else_took_meanwhile(sign_in: SignIn, session: Session, r
     seen = case.version
     taken(session, case, make_user(session, role="clerk", agencies=["RDB"]))
     client = sign_in(registrar)
-    assert post(client, f"/desk/{case.reference}/take", version=seen).status_code == 303
+    answer = post(client, f"/desk/{case.reference}/hands", act="choose", version=seen, reason="Asked for it.")
+    assert answer.status_code == 303
     assert "This case changed while you had it open" in client.get(f"/desk/{case.reference}").text
 
 
@@ -189,11 +191,11 @@ def refused(session: Session, case: Case, registrar: User) -> Case:
 def test_a_decided_case_is_never_overdue(sign_in: SignIn, session: Session, registrar: User, case: Case) -> None:
     client = sign_in(registrar)
     session.get_one(Case, case.id).due_at = clock.now() - timedelta(days=30)
-    assert "<h2>Overdue</h2>" in client.get("/desk").text
+    assert ">Overdue <" in client.get("/desk").text
     refused(session, case, registrar)
     page = client.get("/desk?state=refused").text
-    assert "<h2>Closed cases</h2>" in page
-    assert "<h2>Overdue</h2>" not in page
+    assert ">Closed cases</h2>" in page
+    assert ">Overdue</h2>" not in page
 
 
 def test_a_search_that_finds_nothing_on_the_desk_leads_to_all_cases(
@@ -306,7 +308,7 @@ def test_another_who_is_quicker_by_a_moment_leaves_no_choices_that_are_gone(
         session.commit()
         raise Stale
 
-    monkeypatch.setattr(review.engine, "perform", beaten)
+    monkeypatch.setattr(deciding.engine, "perform", beaten)
     answer = post(
         sign_in(registrar), f"/desk/{case.reference}/decide", version=case.version, decision="recommend_approve",
         reason="Typed with care.",

@@ -26,6 +26,8 @@ from tests.factories.people import make_user
 from tests.factories.permits import make_permit
 from tests.web.conftest import SignIn, post
 
+CHOOSE = {"act": "choose", "reason": "Asked for it."}  # a case out of turn
+
 
 @dataclass(frozen=True)
 class Firm:
@@ -310,7 +312,7 @@ def test_a_change_of_rights_or_the_end_of_an_account_counts_at_once(
             role, agencies = (Role.CLERK, ["RSB"]) if change == "agency" else (Role.AUDITOR, [])
             credentials.change_rights(session, admin, clerk, role=role, agencies=agencies)
         session.commit()
-        for answer in (client.get(f"/desk/{case.reference}"), post(client, f"/desk/{case.reference}/take")):
+        for answer in (client.get(f"/desk/{case.reference}"), post(client, f"/desk/{case.reference}/hands", CHOOSE)):
             assert "/sign-in" in answer.headers["Location"], change
 
 
@@ -321,10 +323,10 @@ def test_a_page_that_names_no_version_decides_nothing(
     clerk = make_user(session, role=Role.CLERK, agencies=["RDB"])
     sign_in(clerk)
     for version in ({}, {"version": ""}, {"version": "-1"}, {"version": "9" * 30}, {"version": "abc"}):
-        post(client, f"/desk/{case.reference}/take", version)
+        post(client, f"/desk/{case.reference}/hands", CHOOSE | version)
         session.expire_all()
         assert case.state == "submitted", version
-    post(client, f"/desk/{case.reference}/take", {"version": str(case.version)})
+    post(client, f"/desk/{case.reference}/hands", CHOOSE | {"version": str(case.version)})
     session.expire_all()
     assert case.assigned_to == clerk.id
     fields = {"decision": "recommend_approve", "reason": "all is there"}

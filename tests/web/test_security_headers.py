@@ -14,12 +14,14 @@ from werkzeug.test import encode_multipart
 
 import app as kibali
 from app import create_app
+from app.audit import logkey
 from app.core import db
 from app.identity import sessions
 from app.identity.models import User
 from app.notifications.models import Message
 from config import Settings, SettingsError
 from tests.factories.people import PASSWORD, make_user
+from tests.support.seals import earnest
 from tests.web.conftest import post, settings_for, share, token_in
 
 HOST = "https://kibali.example"
@@ -27,11 +29,16 @@ HOST = "https://kibali.example"
 
 @pytest.fixture
 def production(portal: Flask, session: Session, database: db.Database, tmp_path: Path) -> Iterator[Flask]:
+    key = tmp_path / "log-key.pem"
+    logkey.load(key, create=True)
     made = create_app(
         settings_for(
             database,
             tmp_path,
             mode="production",
+            log_key=key,
+            seal=earnest(tmp_path),
+            tsa_url="https://time.example",
             https=True,
             base_url=HOST,
             secret_key="s" * 40,
@@ -181,6 +188,9 @@ def test_production_refuses_what_is_unsafe(changes: dict[str, object]) -> None:
         "momo_subscription_key": "subscription",
         "momo_api_user": "user",
         "momo_api_key": "key",
+        "log_key": Path("/etc/kibali/log-key.pem"),
+        "seal": "pkcs11:/usr/lib/hsm.so?token=kibali&label=seal-{agency}&certificates=/etc/kibali/seal",
+        "tsa_url": "https://time.example",
     }
     Settings(**values).check()  # type: ignore[arg-type]
     with pytest.raises(SettingsError):

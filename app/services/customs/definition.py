@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.cases.models import Case
-from app.cases.registry import CaseContext, JsonObject, ServiceDefinition, Step
+from app.cases.registry import CaseContext, Handling, JsonObject, ServiceDefinition, Step
 from app.cases.workflow import Action
 from app.core import clock
 from app.core.i18n import lazy_gettext as _l
@@ -13,7 +13,7 @@ from app.core.money import Money
 from app.jurisdictions import lookup
 from app.jurisdictions.model import FeeRule, Pack
 from app.reference import countries
-from app.services.customs import declarations, documents
+from app.services.customs import declarations, documents, measures, patterns
 from app.services.customs.rules import checks, rules
 from app.services.customs.workflow import WORKFLOW
 from forms import customs as forms
@@ -34,6 +34,13 @@ def _title(pack: Pack, data: JsonObject) -> str:
     first = items[0].get("description") if items else ""
     destination = data.get("buyer", {}).get("destination")
     return " → ".join(part for part in (first, countries.name(destination) if destination else "") if part)
+
+
+def _likeness(pack: Pack, data: JsonObject) -> str:
+    """The procedure and the HS heading of the first item."""
+    items = data.get("items", {}).get("items", [])
+    heading = (items[0].get("hs") or "")[:4] if items else ""
+    return f"{data.get('exit', {}).get('procedure', '')}:{heading}"
 
 
 def _facts(session: Session, pack: Pack, case: Case) -> dict[str, Any]:
@@ -94,9 +101,15 @@ CUSTOMS = ServiceDefinition(
         Action.CANCEL: declarations.give_back,
     },
     facts=_facts,
+    handling=lambda pack, data: Handling(office=data.get("exit", {}).get("office")),
     declaration=_l(
         "I declare that the goods and values are as I wrote them. I know that a false declaration is an offence."
     ),
     record_kinds=(documents.KIND,),
     prefill=_prefill,
+    likeness=_likeness,
+    layers=measures.LAYERS,
+    amounts=measures.AMOUNTS,
 )
+
+patterns.register()

@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.cases.models import Case
-from app.cases.registry import CaseContext, JsonObject, ServiceDefinition, Step, StepContext
+from app.cases.registry import CaseContext, Handling, JsonObject, ServiceDefinition, Step, StepContext
 from app.cases.workflow import Action
 from app.core import clock
 from app.core.errors import NotAllowed
@@ -16,9 +16,10 @@ from app.jurisdictions import lookup
 from app.jurisdictions.model import FeeRule, Pack
 from app.permits import lifecycle
 from app.reference import hs
-from app.services.export_licence import application, documents
+from app.services.export_licence import application, documents, measures
 from app.services.export_licence.rules import checks, rules
 from app.services.export_licence.workflow import WORKFLOW
+from app.statistics import patterns
 from forms import export_licence as forms
 
 CODE = "export_licence"
@@ -63,6 +64,11 @@ def _title(pack: Pack, data: JsonObject) -> str:
     return " – ".join(part for part in (kind.name if kind else "", what) if part)
 
 
+def _likeness(pack: Pack, data: JsonObject) -> str:
+    """The kind of licence and the HS heading."""
+    return f"{data.get('kind', {}).get('permit_kind', '')}:{(data.get('product', {}).get('hs') or '')[:4]}"
+
+
 def _facts(session: Session, pack: Pack, case: Case) -> dict[str, Any]:
     return {"today": clock.today(pack.zone)}
 
@@ -99,6 +105,7 @@ def _approve(context: CaseContext) -> None:
         valid_to=asked.valid_to,
         lines=lines,
         destination=asked.destination,
+        conditions=documents.conditions(context),
         actor=context.actor,
     )
     permit.record_id = documents.issue(context, permit, asked).id
@@ -132,10 +139,16 @@ EXPORT_LICENCE = ServiceDefinition(
     checks=checks,
     effects={Action.APPROVE: _approve},
     facts=_facts,
+    handling=lambda pack, data: Handling(permit_kind=data.get("kind", {}).get("permit_kind")),
     declaration=_l(
         "I declare that what I wrote is true and complete, and that the goods are mine to sell. "
         "I know that a false declaration is an offence."
     ),
     record_kinds=("permit",),
     prefill=_prefill,
+    likeness=_likeness,
+    layers=measures.LAYERS,
+    amounts=measures.AMOUNTS,
 )
+
+patterns.alike(CODE, ("kind", "permit_kind"), ("product", "hs"))

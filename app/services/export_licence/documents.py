@@ -1,6 +1,7 @@
 """Papers asked for, and the licence itself."""
 
 from app.businesses import lookup as businesses
+from app.cases import grounds
 from app.cases.registry import CaseContext, DocumentRequirement, JsonObject
 from app.core.i18n import format_number, use_locale
 from app.core.i18n import gettext as _
@@ -51,9 +52,14 @@ def issue(context: CaseContext, permit: Permit, asked: application.Application) 
                     for line in permit.lines
                 ],
                 "validity": {"from": asked.valid_from.isoformat(), "to": asked.valid_to.isoformat()},
-                "conditions": [_("The quantity is counted down by each customs declaration that uses this licence.")]
-                if permit.lines
-                else [],
+                "conditions": [
+                    *grounds.lines(context.conditions),
+                    *(
+                        [_("The quantity is counted down by each customs declaration that uses this licence.")]
+                        if permit.lines
+                        else []
+                    ),
+                ],
                 "reference": context.case.reference,
                 "decided_by": context.actor.name,
                 "legal_ref": asked.kind.legal_ref,
@@ -66,6 +72,12 @@ def issue(context: CaseContext, permit: Permit, asked: application.Application) 
             issuer=lookup.agency(pack, permit.agency).name,
             number=permit.number,
         )
+
+
+def conditions(context: CaseContext) -> str:
+    """What the permit says beside its paper: one a line, in the country's first language as the paper is."""
+    with use_locale(context.pack.locale(context.pack.default_language), context.pack.zone):
+        return "\n".join(grounds.lines(context.conditions))
 
 
 def _goods(code: str, description: str) -> str:

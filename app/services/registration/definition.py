@@ -43,6 +43,11 @@ def _title(pack: Pack, data: JsonObject) -> str:
     return facts.legal_name(pack, data)
 
 
+def _likeness(pack: Pack, data: JsonObject) -> str:
+    """The legal form and the ISIC division of the main activity."""
+    return f"{data.get('legal_form', {}).get('entity_type', '')}:{(data.get('activity', {}).get('main') or '')[:2]}"
+
+
 def _approve(context: CaseContext) -> None:
     """Enter the business in the register, make the applicant its owner here, and issue the certificate."""
     business = register.create(
@@ -96,4 +101,5 @@ REGISTRATION = ServiceDefinition(
     ),
     record_kinds=(documents.KIND,),
     prefill=lambda session, pack, case, arguments: {},
+    likeness=_likeness,
 )

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("desk", __name__)
 
-from app.web.desk import queue, review  # noqa: E402,F401  (they add their routes)
+from app.web.desk import absent, balance, deciding, findings, hands, queue, review, together  # noqa: E402,F401  (routes)
