@@ -27,6 +27,8 @@ class Settings:
     secret_key: str = field(default="", repr=False)
     base_url: str = "http://127.0.0.1:8000"
     store: Path = ROOT / ".local" / "store"
+    log_key: Path | None = None  # PEM of the Ed25519 key that signs the log; outside production made beside the store
+    heads: Path | None = None  # the folder of the exported heads of the log; None: beside the store
     https: bool = True
     demo_accounts: bool = False
     mail_url: str = field(default="", repr=False)  # smtp://user:password@host:port, or empty: the demo mailbox only
@@ -35,10 +37,19 @@ class Settings:
     momo_api_user: str = ""
     momo_api_key: str = field(default="", repr=False)
     momo_environment: str = ""  # MTN's X-Target-Environment; empty: the country's own
+    seal: str = ""  # where certificates and keys are: file:<folder> or pkcs11:…; empty: records are not signed
+    seal_pin: str = field(default="", repr=False)
+    tsa_url: str = ""  # the time-stamp authority (RFC 3161)
+    crl_url: str = ""  # revocation lists, when the portal cannot reach the addresses in the certificates
     clamav: str = ""  # ClamAV's socket or host:port; empty: files are not scanned for viruses
     webhook_private_hosts: bool = False  # allow delivery to loopback: the demo's marketplace
     metrics_token: str = field(default="", repr=False)  # who may read /metrics from elsewhere than this machine
     trusted_proxies: int = 0
+
+    @property
+    def log_folder(self) -> Path:
+        """Beside the store: where the log's key and heads are unless the settings say otherwise."""
+        return self.store.with_name(f"{self.store.name}-log")
 
     @property
     def demo(self) -> bool:
@@ -63,6 +74,9 @@ class Settings:
             )
         if self.trusted_proxies < 0:
             raise SettingsError("KIBALI_TRUSTED_PROXIES is how many proxies stand in front: 0 or more.")
+        for name, address in (("KIBALI_TSA_URL", self.tsa_url), ("KIBALI_CRL_URL", self.crl_url)):
+            if address and not address.startswith(("http://", "https://")):
+                raise SettingsError(f"{name} is not an http:// or https:// address.")
         if self.mode == "production":
             self._check_production()
 
@@ -71,6 +85,11 @@ class Settings:
             raise SettingsError(
                 "KIBALI_SECRET_KEY is missing, short or the demo one. Set it to 32 or more random characters, "
                 "for instance the output of: python -c 'import secrets; print(secrets.token_hex(32))'"
+            )
+        if self.log_key is None:
+            raise SettingsError(
+                "KIBALI_LOG_KEY is not set. Give it the path of a file with an Ed25519 key, which signs the audit log. "
+                "To make one: openssl genpkey -algorithm ed25519 -out log-key.pem"
             )
         if not self.https or not self.base_url.startswith("https://"):
             raise SettingsError(
@@ -97,6 +116,19 @@ class Settings:
             )
         if not self.momo_url.startswith("https://"):
             raise SettingsError("KIBALI_MOMO_URL must begin with https:// in production: credentials travel to it.")
+        if not self.seal:
+            raise SettingsError(
+                "KIBALI_SEAL is not set: nobody could tell an issued document from a forged one. "
+                "Give it the certificates and keys of the agencies; docs/settings.md says how."
+            )
+        if not self.tsa_url:
+            raise SettingsError(
+                "KIBALI_TSA_URL is not set. Without a time stamp a signature proves nothing once its certificate ends."
+            )
+
+
+def _path(value: str) -> Path | None:
+    return Path(value) if value else None
 
 
 def _flag(value: str) -> bool:
@@ -125,6 +157,8 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         secret_key=get("SECRET_KEY", DEFAULT_SECRET if relaxed else ""),
         base_url=get("BASE_URL", "http://127.0.0.1:8000").rstrip("/"),
         store=Path(get("STORE", str(ROOT / ".local" / "store"))),
+        log_key=_path(get("LOG_KEY")),
+        heads=_path(get("HEADS")),
         https=_flag(get("HTTPS", "0" if relaxed else "1")),
         demo_accounts=_flag(get("DEMO_ACCOUNTS", "1" if mode == "demo" else "0")),
         mail_url=get("MAIL_URL"),
@@ -133,6 +167,10 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         momo_api_user=get("MOMO_API_USER", "5f0c1f3e-0000-4000-8000-00000000000a" if relaxed else ""),
         momo_api_key=get("MOMO_API_KEY", "demo-api-key" if relaxed else ""),
         momo_environment=get("MOMO_ENVIRONMENT", "sandbox" if relaxed else ""),
+        seal=get("SEAL"),
+        seal_pin=get("SEAL_PIN"),
+        tsa_url=get("TSA_URL"),
+        crl_url=get("CRL_URL").rstrip("/"),
         clamav=get("CLAMAV"),
         webhook_private_hosts=_flag(get("WEBHOOK_PRIVATE_HOSTS", "1" if relaxed else "0")),
         metrics_token=get("METRICS_TOKEN"),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 # Pages, in the order their routes are read. Services and trade bring their own.
 BLUEPRINTS = (
     "app.web.operations",
+    "app.web.published_log",
     "app.web.public",
     "app.web.accounts",
     "app.web.admin",
@@ -35,6 +36,7 @@ BLUEPRINTS = (
 def configure(settings: Settings) -> None:
     """Set the process up without a web server: database, pack, store, services. The worker and commands use it too."""
     from app import notifications
+    from app.audit import heads, logkey
     from app.cases import registry
     from app.core import db
     from app.documents import pdf, store, uploads
@@ -45,13 +47,20 @@ def configure(settings: Settings) -> None:
     from app.jurisdictions import load
     from app.models_index import import_models
     from app.outbox import sending
+    from config import SettingsError
 
     import_models()
     keys.configure(settings.secret_key)
     load.configure(settings.country)
     store.configure(settings.store)
     uploads.configure(settings.clamav)
+    try:
+        log_key = logkey.load(settings.log_key or settings.log_folder / "key.pem", create=settings.mode != "production")
+    except logkey.KeyUnusable as error:
+        raise SettingsError(f"{error} Check KIBALI_LOG_KEY.") from error
+    heads.configure(log=f"{settings.base_url}/log", key=log_key, folder=settings.heads or settings.log_folder / "heads")
     pdf.configure(base_url=settings.base_url, demo=settings.demo)
+    _configure_seals(settings)
     notifications.configure(base_url=settings.base_url, mail_url=settings.mail_url)
     sending.configure(private_hosts=settings.webhook_private_hosts)
     providers.configure(
@@ -65,12 +74,26 @@ def configure(settings: Settings) -> None:
         )
     )
     registry.install(SERVICES)
-    if db._database is None or str(db._database.engine.url) != settings.database_url:
-        db.configure(db.Database(settings.database_url))
+    db.use(settings.database_url)
     import_module("app.cases.verbs")
     import_module("app.tasks_index").import_tasks()
     if settings.mode == "production":
         _refuse_demo_accounts()
+
+
+def _configure_seals(settings: Settings) -> None:
+    """Raise SettingsError for a seal that cannot be used, in production also for one that is not meant seriously."""
+    from app.documents import signing
+    from app.documents.seals import SealError
+    from app.jurisdictions import load
+    from config import SettingsError
+
+    try:
+        signing.configure(settings.seal, pin=settings.seal_pin, tsa_url=settings.tsa_url, crl_url=settings.crl_url)
+        if settings.mode == "production":
+            signing.check(agency.code for agency in load.current().agencies)
+    except SealError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _refuse_demo_accounts() -> None:

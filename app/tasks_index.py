@@ -3,6 +3,10 @@
 from importlib import import_module
 
 MODULES = (
+    "app.audit.checking",
+    "app.audit.sequencer",
+    "app.cases.answers",
+    "app.cases.escalation",
     "app.cases.engine",  # a settled bill hands its case to the agency
     "app.documents.tasks",
     "app.fees.tasks",
@@ -10,6 +14,7 @@ MODULES = (
     "app.outbox.housekeeping",
     "app.outbox.tasks",
     "app.permits.tasks",
+    "app.statistics.tasks",
     "app.trade.tasks",
     "app.web.accounts.tasks",
     "app.web.auditor.tasks",

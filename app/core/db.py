@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, Date, Engine, ForeignKey, Identity, MetaData, Numeric, Text, create_engine
+from sqlalchemy import BigInteger, Date, Engine, ForeignKey, Identity, MetaData, Numeric, Text, create_engine, make_url
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
 
@@ -77,6 +77,15 @@ def configure(database: Database) -> None:
     _database = database
 
 
+def use(url: str) -> None:
+    """As ``configure``, with the database at ``url``; nothing happens when it is the process's own already."""
+    if _database is not None:
+        if _database.engine.url == make_url(url):
+            return
+        _database.close()
+    configure(Database(url))
+
+
 def database() -> Database:
     if _database is None:
         raise RuntimeError("no database: call core.db.configure() first")
@@ -108,4 +117,4 @@ def unit_of_work(*, commit: bool = True) -> Iterator[Session]:
         current.close()
 
 
-__all__ = ["Base", "BigId", "Database", "configure", "database", "foreign_key", "session", "unit_of_work"]
+__all__ = ["Base", "BigId", "Database", "configure", "database", "foreign_key", "session", "unit_of_work", "use"]

@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from sqlalchemy import Select, select
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.core.errors import NotFound
 from app.documents.models import Record
@@ -86,14 +86,19 @@ def covers(permit: Permit, hs: str, destination: str) -> bool:
 
 def held(session: Session, business_id: int, kind: str, hs: str, destination: str, day: date) -> list[Permit]:
     """Permits of a kind that are active on ``day`` and cover the goods and destination, the longest valid first."""
-    statement = _permits().where(
-        Permit.business_id == business_id,
-        Permit.kind == kind,
-        Permit.state == PermitState.ACTIVE.value,
-        Permit.valid_from <= day,
-        Permit.valid_to >= day,
+    # Few at a time: with their lines in the one statement.
+    statement = (
+        select(Permit)
+        .options(joinedload(Permit.lines))
+        .where(
+            Permit.business_id == business_id,
+            Permit.kind == kind,
+            Permit.state == PermitState.ACTIVE.value,
+            Permit.valid_from <= day,
+            Permit.valid_to >= day,
+        )
     )
-    found = session.scalars(statement.order_by(Permit.valid_to.desc(), Permit.id.desc()))
+    found = session.scalars(statement.order_by(Permit.valid_to.desc(), Permit.id.desc())).unique()
     return [permit for permit in found if covers(permit, hs, destination)]
 
 

@@ -77,7 +77,7 @@ def record(code: str) -> ResponseReturnValue:
         )
         session.commit()
     name = "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in found.number) or found.code
-    return _file(content, "application/pdf", f"{name}.pdf")
+    return file_answer(content, "application/pdf", f"{name}.pdf")
 
 
 @blueprint.get("/files/<int:upload_id>")
@@ -99,7 +99,7 @@ def upload(upload_id: int) -> ResponseReturnValue:
             detail={"code": found.code, "sha256": found.sha256},
         )
         session.commit()
-    return _file(content, found.media_type, found.filename)
+    return file_answer(content, found.media_type, found.filename)
 
 
 def _record(session: Session, reader: Actor, code: str) -> Record:
@@ -141,7 +141,7 @@ def _not_yet(found: Record) -> ResponseReturnValue:
     return page
 
 
-def _file(content: bytes, media_type: str, name: str) -> Response:
+def file_answer(content: bytes, media_type: str, name: str) -> Response:
     """Inline unless asked with ``?download=1``; never sniffed, never kept by the browser."""
     answer = send_file(
         BytesIO(content),

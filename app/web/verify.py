@@ -1,14 +1,18 @@
 """The public check: ``/verify`` and ``/verify/<code>``, the address in every QR code. It tells no personal data."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 
+from cryptography import x509
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from app.core import db, i18n
+from app.core.errors import NotFound
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
-from app.documents import codes, records
+from app.documents import codes, records, seals, signing
+from app.documents.models import Record
 from app.documents.records import Standing
 from app.identity import limits, signin
 from app.identity.policy import Permission
@@ -76,8 +80,56 @@ def answer(code: str) -> ResponseReturnValue:
         explanation=EXPLANATIONS[found.state],
         typed=codes.shown(codes.tidy(code)) if by_code else code[:LONGEST],
         rows=_rows(found),
+        signed=_signed(code) if by_code else None,
     )
     return Response(page, status=404 if found.state is Standing.UNKNOWN else 200)
+
+
+def _signed(code: str) -> Record | None:
+    record = records.by_code(db.session(), code)
+    return record if record is not None and record.signature_level else None
+
+
+@blueprint.get("/seal")
+@requires(Permission.PUBLIC)
+def seal() -> ResponseReturnValue:
+    """How to check a signature without the portal."""
+    trust = signing.trust()
+    return render_template(
+        "web/seal.html",
+        roots=_fingerprints(trust.issuers),
+        stamps=_fingerprints(each for each in trust.tsa if each not in trust.issuers),
+    )
+
+
+@blueprint.get("/seal/root.pem")
+@requires(Permission.PUBLIC)
+def seal_root() -> ResponseReturnValue:
+    return _pem(signing.trust().issuers, "kibali-root.pem")
+
+
+@blueprint.get("/seal/time-stamps.pem")
+@requires(Permission.PUBLIC)
+def seal_stamps() -> ResponseReturnValue:
+    return _pem(signing.trust().tsa, "kibali-time-stamps.pem")
+
+
+def _fingerprints(trusted: Iterable[str]) -> list[tuple[str, str]]:
+    """Name and fingerprint of each certificate, the latter in groups of four signs."""
+    found = []
+    for pem in trusted:
+        certificate = x509.load_pem_x509_certificate(pem.encode())
+        print_ = seals.fingerprint(certificate).upper()
+        found.append((seals.common_name(certificate), " ".join(print_[at : at + 4] for at in range(0, 64, 4))))
+    return found
+
+
+def _pem(trusted: Sequence[str], name: str) -> Response:
+    if not trusted:
+        raise NotFound
+    answer = Response("".join(trusted), content_type="application/x-pem-file")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
 
 
 def _rows(found: records.Verification) -> list[tuple[str, str]]:

@@ -107,6 +107,8 @@ TRIED_ELSEWHERE = {
     "/account/sessions/<int:session_id>/end",
     "/business/invitations/<int:invitation_id>/withdraw",
     "/account/email/<token>",
+    "/desk/findings/<number>",
+    "/desk/<reference>/draft.pdf",  # shown only to who may approve the case now
 }
 
 

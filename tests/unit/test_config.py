@@ -15,6 +15,9 @@ SAFE = {
     "KIBALI_MOMO_SUBSCRIPTION_KEY": "subscription",
     "KIBALI_MOMO_API_USER": "5f0c1f3e-0000-4000-8000-000000000001",
     "KIBALI_MOMO_API_KEY": "key",
+    "KIBALI_LOG_KEY": "/etc/kibali/log-key.pem",
+    "KIBALI_SEAL": "pkcs11:/usr/lib/hsm.so?token=kibali&label=seal-{agency}&certificates=/etc/kibali/seal",
+    "KIBALI_TSA_URL": "https://tsa.example",
 }
 DEMO = {"KIBALI_MODE": "demo", "KIBALI_DATABASE_URL": "postgres://kibali@localhost/kibali"}
 
@@ -50,6 +53,11 @@ def test_production_is_the_default_and_takes_safe_settings() -> None:
         ({"KIBALI_MOMO_SUBSCRIPTION_KEY": ""}, "KIBALI_MOMO_SUBSCRIPTION_KEY"),
         ({"KIBALI_MOMO_API_USER": ""}, "KIBALI_MOMO_API_USER"),
         ({"KIBALI_MOMO_API_KEY": ""}, "KIBALI_MOMO_API_KEY"),
+        ({"KIBALI_LOG_KEY": ""}, "KIBALI_LOG_KEY"),
+        ({"KIBALI_SEAL": ""}, "KIBALI_SEAL"),
+        ({"KIBALI_TSA_URL": ""}, "KIBALI_TSA_URL"),
+        ({"KIBALI_TSA_URL": "ftp://tsa.example"}, "KIBALI_TSA_URL"),
+        ({"KIBALI_CRL_URL": "/lists"}, "KIBALI_CRL_URL"),
     ],
 )
 def test_production_refuses_what_is_unsafe_and_names_the_setting(changes: dict[str, str], names: str) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -11,10 +12,12 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.orm import Session
 
 from app import cli
+from app.audit import logkey
 from app.core import db
 from config import ROOT, SettingsError, load
 from tests.factories.people import make_user
 from tests.support.database import ServerUnderTest
+from tests.support.seals import earnest
 from tests.unit.test_config import DEMO, SAFE
 
 
@@ -29,6 +32,12 @@ def poor_user(url: str) -> Iterator[str]:
         finally:
             connection.execute(text("DROP ROLE kibali_test_poor"))
     engine.dispose()
+
+
+def log_key(folder: Path) -> dict[str, str]:
+    path = folder / "log-key.pem"
+    logkey.load(path, create=True)
+    return {"KIBALI_LOG_KEY": str(path)}
 
 
 def _wsgi(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -53,9 +62,9 @@ def test_an_old_postgresql_is_named(postgres: ServerUnderTest, monkeypatch: pyte
     assert "Kibali needs 99 or newer." in result.stderr
 
 
-def test_production_does_not_start_among_demo_accounts(committed: db.Database) -> None:
+def test_production_does_not_start_among_demo_accounts(committed: db.Database, tmp_path: Path) -> None:
     url = committed.engine.url.render_as_string(hide_password=False)
-    production = SAFE | {"KIBALI_DATABASE_URL": url}
+    production = SAFE | {"KIBALI_DATABASE_URL": url, "KIBALI_SEAL": earnest(tmp_path)} | log_key(tmp_path)
     assert _wsgi(production).stdout == "started\n"
     with Session(committed.engine) as session:
         user = make_user(session)
@@ -67,8 +76,19 @@ def test_production_does_not_start_among_demo_accounts(committed: db.Database) -
     assert _wsgi(production | {"KIBALI_MODE": "demo"}).stdout == "started\n"
 
 
-def test_production_starts_while_its_database_is_away() -> None:
-    assert _wsgi(SAFE | {"KIBALI_DATABASE_URL": "postgresql://kibali@127.0.0.1:1/kibali"}).stdout == "started\n"
+def test_production_starts_while_its_database_is_away(tmp_path: Path) -> None:
+    away = {
+        "KIBALI_DATABASE_URL": "postgresql://kibali@127.0.0.1:1/kibali",
+        "KIBALI_SEAL": earnest(tmp_path),
+    } | log_key(tmp_path)
+    assert _wsgi(SAFE | away).stdout == "started\n"
+
+
+def test_production_does_not_start_without_the_key_of_the_log(tmp_path: Path) -> None:
+    refused = _wsgi(SAFE | {"KIBALI_LOG_KEY": str(tmp_path / "none.pem"), "KIBALI_SEAL": earnest(tmp_path)})
+    assert refused.returncode == 1
+    assert "none.pem cannot be read: No such file or directory. Check KIBALI_LOG_KEY." in refused.stderr
+    assert not (tmp_path / "none.pem").exists()
 
 
 @pytest.mark.parametrize(

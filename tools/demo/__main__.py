@@ -16,7 +16,7 @@ from app.identity.models import User
 from app.jurisdictions import load as packs
 from app.jurisdictions.model import Pack
 from app.permits import lifecycle
-from tools.demo import cg, platforms, rw, seeding
+from tools.demo import cg, findings, platforms, rw, seeding
 from tools.demo.cast import make
 from tools.demo.story import Story
 
@@ -57,7 +57,9 @@ def load() -> None:
         with use_locale(pack.locale(pack.default_language), pack.zone):
             story = Story(session, clock.now())
             platforms.connect(story)
-            TALES[pack.country](story, make(story))
+            cast = make(story)
+            TALES[pack.country](story, cast)
+            findings.tell(story, cast)
             lifecycle.expire(session)
     print(f"The demo is ready ({time.monotonic() - started:.0f} s).", flush=True)
 

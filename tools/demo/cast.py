@@ -1,11 +1,14 @@
 """The people of the demo: the accounts of the sign-in page, with their second factors."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import pyotp
 
+from app.identity import absences, skills
 from app.identity.actor import Actor, Role
 from app.identity.models import User
+from app.identity.skills import Skills
 from app.jurisdictions import lookup
 from tools.demo.story import Story
 
@@ -47,6 +50,20 @@ class Cast:
     auditor: Actor
 
 
+def arrange(story: Story, officials: dict[str, User], kinds: list[str]) -> None:
+    """A clerk is trained for some permit kinds only; the registrar is away from next week, the supervisor stands in."""
+    skills.set_skills(story.session, officials["clerk"].id, Skills(permit_kinds=frozenset(kinds)))
+    monday = story.today + timedelta(days=7 - story.today.weekday())
+    absences.enter(
+        story.session,
+        story.acting(officials["registrar"]),
+        officials["registrar"].id,
+        first_day=monday,
+        last_day=monday + timedelta(days=4),
+        delegate_id=officials["supervisor"].id,
+    )
+
+
 def make(story: Story) -> Cast:
     pack, names = story.pack, NAMES[story.pack.country]
     registrar, customs = pack.registration_agency, pack.customs_agency
@@ -69,6 +86,8 @@ def make(story: Story) -> Cast:
             "auditor": one("auditor", Role.AUDITOR),
         }
         one("admin", Role.ADMINISTRATOR)
+    known = lookup.in_force(pack.permit_kinds, today)
+    arrange(story, officials, [kind.code for kind in known if kind.agency in licensing])
     return Cast(
         entrepreneur=entrepreneur,
         agent=agent,

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.cases import access, drafts, engine, fee_check, registry, steps, summary
+from app.cases import access, answers, drafts, engine, fee_check, grounds, registry, summary, work
 from app.cases.models import Case
 from app.cases.registry import ServiceDefinition, Step, StepContext
 from app.cases.work import Payload
@@ -87,7 +87,7 @@ def asked(case: Case) -> dict[str, list[str]]:
     if State(case.state) is not State.RETURNED:
         return {}
     found: dict[str, list[str]] = {}
-    for open_request in steps.open_requests(db.session(), case):
+    for open_request in work.open_requests(db.session(), case):
         for field in open_request.fields:
             found.setdefault(field["step"], []).append(field["label"])
     return found
@@ -110,7 +110,9 @@ def task_list(case: Case) -> ResponseReturnValue:
         needed=needed,
         missing=missing,
         asked=questions,
-        requests=steps.open_requests(session, case) if questions else [],
+        requests=work.open_requests(session, case) if questions else [],
+        said=grounds.said,
+        no_answer=answers.no_answer,
         done=done,
         total=len(statuses) + bool(needed),
         ready=all(status.complete for status in statuses) and not missing,

@@ -6,8 +6,8 @@ from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from app.cases import access, deadlines, drafts, engine, messages, registry, summary, verbs
-from app.cases.models import Case, CaseEvent, Submission
+from app.cases import access, deadlines, drafts, engine, grounds, messages, registry, summary, verbs
+from app.cases.models import Case, CaseEvent, Decision, Submission
 from app.cases.workflow import STATE_KINDS, Action, State
 from app.core import db
 from app.core.errors import Problem, Stale
@@ -62,6 +62,8 @@ def case(reference: str) -> ResponseReturnValue:
         agency=agency,
         events=[event for event in history(found) if Action(event.action) in TOLD],
         happened=partial(verbs.happened, definition.workflow),
+        said=grounds.said,
+        decision=session.scalar(select(Decision).where(Decision.case_id == found.id)) if found.decided_at else None,
         sections=summary.sections(session, definition, pack, found, submission.data) if submission else [],
         submission=submission,
         charge=charges.for_case(session, found.id),

@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("auditor", __name__)
 
-from app.web.auditor import bundles, case, finding, log, verbs  # noqa: E402,F401  (they add their routes)
+from app.web.auditor import bundle_file, bundles, case, choosing, finding, findings, log, patterns, proof, verbs  # noqa: E402,F401  (they add their routes)

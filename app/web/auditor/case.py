@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.audit import entries, verbs
 from app.audit.models import Entry
-from app.cases import access, case_file, case_file_print
+from app.cases import access, case_file, case_file_print, findings_lists, grounds
 from app.cases.models import Case
 from app.cases.verbs import happened
 from app.cases.workflow import STATE_KINDS, State
@@ -21,7 +21,8 @@ from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.permits.models import STATE_KINDS as PERMIT_KINDS
 from app.web.auditor import blueprint
-from app.web.auditor.neighbours import around
+from app.web.auditor.findings import WORDS
+from app.web.auditor.neighbours import WithFindings, around
 from app.web.guards import actor, requires
 
 ENTRIES = 25  # audit entries on one page
@@ -41,7 +42,8 @@ def page(reference: str) -> ResponseReturnValue:
             business_id=case.business_id,
         )  # fmt: skip
         session.commit()
-    file = case_file.gather(session, pack, case, around)
+    beside = WithFindings(who)
+    file = case_file.gather(session, pack, case, beside)
     log = entries.for_case(session, case.id, after=after, limit=ENTRIES)
     state = State(case.state)
     answer = render_template(
@@ -52,6 +54,9 @@ def page(reference: str) -> ResponseReturnValue:
         state=file.definition.workflow.official_title(state),
         kind=STATE_KINDS[state],
         agency=lookup.agency(pack, case.agency) if case.agency else None,
+        found=beside.found,
+        finding_states=WORDS["states"],
+        finding_overdue=findings_lists.overdue,
         entries=log.entries,
         older=log.next,
         paged=bool(after),
@@ -59,6 +64,7 @@ def page(reference: str) -> ResponseReturnValue:
         happened=partial(happened, file.definition.workflow),
         authority_title=case_file_print.authority_title,
         outcome_title=case_file_print.outcome_title,
+        said=grounds.said,
         charge_title=case_file_print.charge_title,
         payment_title=case_file_print.payment_title,
         posting_title=case_file_print.posting_title,

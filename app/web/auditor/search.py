@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.businesses import names
 from app.businesses.models import Business
-from app.cases.models import Case
+from app.cases.models import Case, CaseEvent
+from app.cases.search import bears
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
 from app.documents import codes
@@ -43,6 +44,7 @@ class CaseFilters:
     state: str = ""
     agency: str = ""
     business: str = ""  # the registration number
+    official: str = ""  # the e-mail address of somebody who acted on the case
     since: date | None = None
     until: date | None = None
 
@@ -60,7 +62,7 @@ def matching(pack: Pack, filters: CaseFilters) -> Select[Case]:
     statement = select(Case)
     if filters.query:
         for word in filters.query.upper().split():
-            statement = statement.where(Case.search.contains(word, autoescape=True))
+            statement = statement.where(bears(word))
     if filters.service:
         statement = statement.where(Case.service == filters.service)
     if filters.state:
@@ -70,6 +72,9 @@ def matching(pack: Pack, filters: CaseFilters) -> Select[Case]:
     if filters.business:
         number = select(Business.id).where(Business.number == filters.business).scalar_subquery()
         statement = statement.where(Case.business_id == number)
+    if filters.official:
+        who = select(User.id).where(User.email == filters.official.lower()).scalar_subquery()
+        statement = statement.where(Case.id.in_(select(CaseEvent.case_id).where(CaseEvent.actor_id == who)))
     begin, end = bounds(pack, filters.since, filters.until)
     if begin is not None:
         # What was received since then was also changed since then, and by that the list is in order.

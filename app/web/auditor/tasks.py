@@ -2,8 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from app.cases import bundles
-from app.core import db
+from app.cases import bundle_build, bundles
 from app.jobs import queue
 from app.jurisdictions import load
 from app.web.auditor.neighbours import around
@@ -17,13 +16,9 @@ def note_failure(session: Session, failed: queue.Failed, *, bundle_id: int) -> N
 
 @queue.task(bundles.BUILD, retry=queue.Retry(attempts=3, first=30), on_failure=note_failure)
 def build_bundle(session: Session, *, bundle_id: int) -> None:
-    """Once for each bundle, however often it is begun. Progress is committed apart, so that the page can show it."""
-
-    def progress(done: int) -> None:
-        with db.unit_of_work() as apart:
-            bundles.note_progress(apart, bundle_id, done)
-
-    bundles.build(session, load.current(), bundle_id, around, progress)
+    """One step of it, and a job for the next."""
+    if bundle_build.step(session, load.current(), bundle_id, around):
+        bundles.enqueue(session, bundle_id)
 
 
 @queue.task(EXPIRE, retry=queue.NEVER)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from app.audit import personal
 from app.cases import registry
 from app.cases.models import Outcome
 from app.cases.submitting import canonical, digest
@@ -197,9 +198,10 @@ class Life:
         self, by: Person, verb: str, at: datetime, subject: str, reference: str, detail: dict[str, Any], authority: str
     ) -> None:
         """An audit entry about this case or what came of it."""
+        sealed, hidden = personal.seal(name=by.name, ip=None, reference="", detail={})
         self.world.tables.add(
-            "audit_entries", at, "user", by.id, by.name, by.role.value, by.agency, verb, subject, reference, self.id,
-            self.business_id, authority, as_json(detail),
+            "audit_entries", at, "user", by.id, by.role.value, by.agency, verb, subject, reference, self.id,
+            self.business_id, authority, as_json(detail), sealed, as_json(hidden),
         )  # fmt: skip
 
     def end(self) -> None:

@@ -32,8 +32,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {
         "four_eyes", "outcome", "reason", "decided_by", "decided_at", "pack_version",
     ),
     "audit_entries": (
-        "at", "actor_kind", "actor_id", "actor_name", "actor_role", "agency", "verb", "subject", "reference", "case_id",
-        "business_id", "authority", "detail",
+        "at", "actor_kind", "actor_id", "actor_role", "agency", "verb", "subject", "reference", "case_id",
+        "business_id", "authority", "detail", "personal_sha256", "personal",
     ),
     "business_versions": ("business_id", "number", "data", "case_id", "valid_from"),
     "business_people": (
@@ -85,7 +85,7 @@ BUSINESSES = (
 ROUND = {"cases": CASES, "submissions": SUBMISSIONS, "businesses": BUSINESSES}
 USERS = ("id", "email", "name", "role", "locale", "verified_at", "created_at")
 # Their indexes are built anew at the end, which is several times faster than keeping them up row by row.
-HEAVY = ("audit_entries", "case_events", "uploads")
+HEAVY = ("audit_entries", "audit_personal", "case_events", "uploads")
 
 
 class Tables:
