@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import entries
 from app.audit.verbs import register
-from app.cases import numbering
+from app.cases import access, numbering
 from app.cases.findings_models import (
     ACTION_TITLES,
     CaseMark,
@@ -34,6 +34,7 @@ from app.jurisdictions import working_days
 from app.jurisdictions.model import Pack
 
 SERIES = "FD"
+_OPEN = (FindingState.DRAFT, FindingState.SENT, FindingState.ANSWERED)
 ANSWER_DAYS = 10  # working days, unless the auditor says otherwise
 STALE: Text = _l("This finding changed while you had it open. Look at what changed, then send yours again.")
 
@@ -104,9 +105,19 @@ def decided(session: Session, actor: Actor, case_id: int) -> bool:
 
 
 def write(session: Session, pack: Pack, actor: Actor, case: Case, content: Content) -> Finding:
-    """A new draft. Raises Invalid without a title."""
+    """A new draft. Raises Invalid without a title.
+
+    The same words of the same auditor on the same case, still open, are the finding that is there: a second click.
+    """
     _auditor(actor)
     _titled(content)
+    access.lock(session, case.id)
+    columns = content.as_columns()
+    same = [getattr(Finding, name) == columns[name] for name in ("title", "seen", "severity", "legal_basis", "agency")]
+    wanted = select(Finding).where(Finding.case_id == case.id, Finding.author_id == actor.user_id, *same)
+    known = session.scalar(wanted.where(Finding.state.in_(_OPEN)).order_by(Finding.id).limit(1))
+    if known is not None:
+        return known
     now = clock.now()
     year = now.astimezone(pack.zone).year
     finding = Finding(
@@ -117,11 +128,11 @@ def write(session: Session, pack: Pack, actor: Actor, case: Case, content: Conte
         version=0,  # the first step makes it 1
         created_at=now,
         updated_at=now,
-        **content.as_columns(),
+        **columns,
     )
     session.add(finding)
     session.flush()
-    _remember(session, actor, finding, case, FindingAction.WRITE, None, content.as_columns())
+    _remember(session, actor, finding, case, FindingAction.WRITE, None, columns)
     return finding
 
 

@@ -78,9 +78,9 @@ def the_finding(session: Session) -> Finding:
     return found
 
 
-def sent(session: Session, auditor: User, case: Case) -> Finding:
+def sent(session: Session, auditor: User, case: Case, title: str = WRITTEN["title"]) -> Finding:
     who = acting(session, auditor)
-    content = Content(**{**WRITTEN, "answer_days": 5})  # type: ignore[arg-type]
+    content = Content(**{**WRITTEN, "title": title, "answer_days": 5})  # type: ignore[arg-type]
     finding = findings.write(session, load.current(), who, case, content)
     findings.send(session, load.current(), who, finding, case, version=finding.version)
     session.commit()
@@ -137,6 +137,15 @@ def test_the_whole_road(
     log = reader.get(f"/audit/log?reference={finding.number}").text
     for step in ("written", "sent to the agency", "answered", "closed"):
         assert f"Finding {step}" in log
+
+
+def test_a_second_click_sends_one_finding(session: Session, reader: FlaskClient, case: Case) -> None:
+    first = post(reader, f"/audit/{case.reference}/findings/new", WRITTEN | {"send": "1"})
+    again = post(reader, f"/audit/{case.reference}/findings/new", WRITTEN | {"send": "1"})
+    assert (first.status_code, again.location) == (303, first.location)
+    assert len(session.scalars(select(Finding)).all()) == 1
+    post(reader, f"/audit/{case.reference}/findings/new", WRITTEN | {"send": "1", "title": "Another thing"})
+    assert len(session.scalars(select(Finding)).all()) == 2
 
 
 def test_clerks_and_other_agencies_do_not_see_it(
@@ -215,8 +224,8 @@ def test_withdrawing_wants_a_reason(session: Session, reader: FlaskClient, audit
 def test_pages_ask_little_of_the_database(
     session: Session, app: object, sign_in: SignIn, reader: FlaskClient, naeb: People, auditor: User, case: Case
 ) -> None:
-    for _each in range(12):
-        finding = sent(session, auditor, case)
+    for number in range(12):
+        finding = sent(session, auditor, case, f"Weight not compared, {number}")
     patterns.refresh(session, load.current())
     session.commit()
     supervisor = official(session, sign_in, app, naeb, "supervisor")

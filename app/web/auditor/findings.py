@@ -129,7 +129,7 @@ def new_finding(reference: str) -> ResponseReturnValue:
         return _editor(case, form, status=422)
     try:
         finding = findings.write(session, pack, who, case, _content(form))
-        if "send" in request.form:
+        if "send" in request.form and finding.state == FindingState.DRAFT:
             findings.send(session, pack, who, finding, case, version=finding.version)
         session.commit()
     except Invalid as error:
