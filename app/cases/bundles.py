@@ -21,6 +21,7 @@ from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from app.documents import codes, store
 from app.identity.actor import Actor
+from app.identity.models import User
 from app.jobs import queue
 from app.jurisdictions.model import Pack
 
@@ -60,7 +61,8 @@ def ask(
 ) -> Bundle:
     """Ask for a bundle of ``cases``; ``chosen`` says how they were found, ``drawn`` how they were then drawn.
 
-    Raises Invalid when there are none or more than ``MOST``. Each case gets an audit entry: its file leaves the portal.
+    The same asked for again while it is being made is that bundle. Raises Invalid when there are none or more than
+    ``MOST``. Each case gets an audit entry: its file leaves the portal.
     """
     wanted = list({case.id: case for case in cases}.values())
     if not wanted:
@@ -76,12 +78,18 @@ def ask(
                 "too_many",
             )
         )
+    selection = {"cases": [case.id for case in wanted], "chosen": chosen}
+    if drawn is not None:
+        selection["sample"] = drawn.about
+    known = _under_way(session, actor, selection)
+    if known is not None:
+        return known
     bundle = Bundle(
         code=identifiers.public_code(),
         requested_by=actor.user_id,
         title=title or _("Cases of %(date)s", date=i18n.format_date(clock.today(pack.zone))),
         locale=pack.locale(i18n.language()),
-        selection={"cases": [case.id for case in wanted], "chosen": chosen},
+        selection=selection,
         total=len(wanted),
         created_at=clock.now(),
     )
@@ -90,7 +98,6 @@ def ask(
         bundle.method, bundle.seed, bundle.population = sample.method, sample.seed, sample.population
         bundle.population_sha256 = sample.population_sha256
         bundle.population_file_sha256 = store.current().put(drawn.population_file)
-        bundle.selection = bundle.selection | {"sample": drawn.about}
     session.add(bundle)
     session.flush()
     subject = f"bundle:{bundle.id}"
@@ -106,6 +113,13 @@ def ask(
     session.flush()
     enqueue(session, bundle.id)
     return bundle
+
+
+def _under_way(session: Session, actor: Actor, selection: dict[str, Any]) -> Bundle | None:
+    """The same person's bundle of the same selection that is still being made: a second click asked for it."""
+    session.execute(select(User.id).where(User.id == actor.user_id).with_for_update(key_share=True))
+    wanted = select(Bundle).where(Bundle.requested_by == actor.user_id, Bundle.selection == selection)
+    return session.scalar(wanted.where(Bundle.state.in_(UNFINISHED)).order_by(Bundle.id).limit(1))
 
 
 def _drawing(bundle: Bundle) -> dict[str, Any]:

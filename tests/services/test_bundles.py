@@ -160,6 +160,16 @@ def test_a_formula_in_a_title_is_only_text_in_the_index(rwanda: Session, people:
     assert rows[0]["title"] == "'=HYPERLINK(1)"
 
 
+def test_a_second_click_makes_no_second_bundle(rwanda: Session, people: People, auditor: Actor) -> None:
+    one, other = decided(rwanda, people), submitted(rwanda, people.applicant)
+    first = asked_for(rwanda, auditor, one)
+    assert asked_for(rwanda, auditor, one) is first
+    assert asked_for(rwanda, auditor, one, other) is not first
+    first.state = BundleState.FAILED.value
+    rwanda.flush()
+    assert asked_for(rwanda, auditor, one) is not first
+
+
 def test_asking_is_an_audit_entry_and_one_for_each_case(rwanda: Session, people: People, auditor: Actor) -> None:
     case = submitted(rwanda, people.applicant)
     asked_for(rwanda, auditor, case, case)
