@@ -52,6 +52,7 @@ class House:
     store: Path
     officials: dict[str, User]
     examined: set[str] = field(default_factory=set)  # how the pages were built that axe has looked at
+    coloured: set[str] = field(default_factory=set)  # what stood on those whose contrast was measured
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:

@@ -10,12 +10,18 @@ from tests.factories.people import make_user
 pytestmark = pytest.mark.browser
 
 PAGES = {
-    "supervisor": ("/desk", "/desk/team", "/desk/absences", "/desk/together", "/desk/findings", "/desk/shortcuts"),
+    "supervisor": (
+        "/desk", "/desk/team", "/desk/absences", "/desk/together", "/desk/findings", "/desk/shortcuts",
+        "/desk/appeals", "/desk/advice", "/retention/disposals",
+    ),
     "auditor": (
         "/audit", "/audit/findings", "/audit/patterns", "/audit/bundles", "/audit/bundles/new", "/audit/log",
-        "/audit/log/proof",
+        "/audit/log/proof", "/retention", "/retention/holds", "/retention/holds/new",
     ),
-    "administrator": ("/admin", "/admin/failures", "/admin/rules"),
+    "administrator": (
+        "/admin", "/admin/failures", "/admin/rules", "/admin/rules/preview", "/admin/privacy", "/account",
+        "/account/data", "/account/erase", "/service-standards", "/privacy", "/privacy/request",
+    ),
 }  # fmt: skip
 
 

@@ -24,10 +24,25 @@ SHOTS = os.environ.get("KIBALI_SHOTS")
 STRUCTURE = """innerWidth + [...document.querySelectorAll('*')].map(element => [element.tagName, element.className,
     ...element.getAttributeNames(), element.type, element.lang, !element.textContent.trim()]).join()"""
 
+# What decides the colour of an element: what it is and what it stands in, nearest first.
+KINDS = """[...document.querySelectorAll('body *')].map(element => {
+    const up = [];
+    for (let each = element; each && up.length < 3; each = each.parentElement) up.push(each.tagName, each.className);
+    return up.join(' ');
+})"""
 
-def axe(page: Page) -> None:
-    """No violation. What is shown inside a frame is the document, not our page."""
-    options = {"resultTypes": ["violations"], "runOnly": {"type": "tag", "values": TAGS}, "iframes": False}
+
+def axe(page: Page, *, colours: bool = True) -> None:
+    """No violation. What is shown inside a frame is the document, not our page.
+
+    Contrast takes two thirds of the time: without ``colours`` it is not measured.
+    """
+    options = {
+        "resultTypes": ["violations"],
+        "runOnly": {"type": "tag", "values": TAGS},
+        "rules": {"color-contrast": {"enabled": colours}},
+        "iframes": False,
+    }
     found = Axe().run(page, options=options).response["violations"]
     assert not found, [(rule["id"], rule["help"], [node["html"] for node in rule["nodes"]]) for rule in found]
 
@@ -112,6 +127,14 @@ class Visitor:
         self.weigh()
         assert not self.strangers, f"{path} talks to {self.strangers}"
 
+    def colours(self) -> bool:
+        """Whether something here is styled as nothing was on the pages whose contrast was measured."""
+        kinds = set(self.page.evaluate(KINDS))
+        if kinds <= self.house.coloured:
+            return False
+        self.house.coloured |= kinds
+        return True
+
     def examine(self) -> None:
         """axe needs timers: what a browser without JavaScript shows is laid before one that has it.
 
@@ -121,13 +144,14 @@ class Visitor:
         if structure in self.house.examined:
             return
         self.house.examined.add(structure)
+        colours = self.colours()
         if self.lens is None:
-            axe(self.page)
+            axe(self.page, colours=colours)
             return
         html = self.page.content()
         self.lens.route(self.page.url, lambda route: route.fulfill(body=html, content_type="text/html"), times=1)
         self.lens.goto(self.page.url)
-        axe(self.lens)
+        axe(self.lens, colours=colours)
 
     def leave(self) -> None:
         self.context.close()

@@ -37,6 +37,7 @@ def live(committed, store_folder):
     usual = registry.service("registration")
     registry._services["registration"] = replace(
         usual, steps=(), documents=lambda pack, data: (), rules=lambda context: [], effects={},
+        checks=lambda context: [], legal_basis=lambda pack, data: "",
         case_title=lambda pack, data: "Race", fee=lambda pack, data: (),
     )  # fmt: skip
     yield committed
