@@ -5,9 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 from flask import Flask
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, select, text
 
 from app import create_app
+from app.cases import escalation, silence
+from app.cases.models import Case
 from app.core import clock, db
 from app.identity import people, sessions
 from app.identity.actor import Role
@@ -74,6 +76,21 @@ def one_paper_of_each_kind(connection: Connection) -> None:
 def counts(statement: str) -> dict[str, int]:
     with engine().connect() as connection:
         return {str(row[0]): int(row[1]) for row in connection.execute(text(statement))}
+
+
+def test_silence_has_decided_one_case_and_decides_another_by_the_next_working_day(portal: Flask) -> None:
+    [rule] = packs.current().silences
+    told = portal.test_client().get("/service-standards?lang=en").text
+    words = {"consent": "the application counts as granted", "refusal": "the application counts as refused"}
+    assert words[rule.effect] in told
+    assert counts("SELECT outcome, count(*) FROM decisions WHERE by_silence GROUP BY outcome") == {
+        {"consent": "approve", "refusal": "refuse"}[rule.effect]: 1
+    }
+    with db.unit_of_work() as session:
+        pack, now = packs.current(), clock.now()
+        looks = [silence.outlook(case, pack) for case in session.scalars(select(Case).where(silence.concerned(pack)))]
+        soon = [look for look in looks if look is not None and now < look.at <= escalation.horizon(pack, now)]
+    assert len(soon) == 1
 
 
 def test_every_state_of_a_case_is_there(portal: Flask) -> None:
@@ -146,7 +163,10 @@ def test_nothing_failed_in_the_background(portal: Flask) -> None:
     assert counts("SELECT status::text, count(*) FROM procrastinate_jobs WHERE scheduled_at <= now() GROUP BY 1") == {}
     assert counts("SELECT mail_state, count(*) FROM messages GROUP BY mail_state").keys() == {"sent"}
     made = counts("SELECT kind, count(*) FROM records WHERE state = 'ready' GROUP BY kind")
-    assert made.keys() == {"registration_certificate", "permit", "export_declaration", "receipt"}
+    assert made.keys() == {
+        "registration_certificate", "permit", "export_declaration", "receipt", "inspection_report", "certified_copy",
+            "disposal_certificate",
+    }  # fmt: skip
 
 
 def test_loading_again_changes_nothing(portal: Flask) -> None:

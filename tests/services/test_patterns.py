@@ -118,7 +118,7 @@ def test_out_of_hours_is_the_countrys_time_and_its_holidays(at_noon: Session) ->
     away = [decided(at_noon, one, firm, at=moment) for moment in (holiday, sunday, evening)]
     decided(at_noon, one, firm, at=datetime(2026, 3, 10, 14, 59, tzinfo=UTC))
     for _each in range(3):
-        decided(at_noon, two, firm, at=datetime(2026, 3, 11, 6, 0, tzinfo=UTC))  # 08:00
+        decided(at_noon, two, firm, at=datetime(2026, 3, 11, 7, 0, tzinfo=UTC))  # 09:00
     (line,) = lines(at_noon, Pattern.OUT_OF_HOURS)
     assert (line.official, line.n, line.of) == (one.id, 3, 4)
     assert line.refs == tuple(case.reference for case in reversed(away))
