@@ -32,6 +32,7 @@ class Settings:
     https: bool = True
     demo_accounts: bool = False
     mail_url: str = field(default="", repr=False)  # smtp://user:password@host:port, or empty: the demo mailbox only
+    sms_url: str = field(default="", repr=False)  # africastalking://… or infobip://…; empty: no texts are offered
     momo_url: str = "http://127.0.0.1:8001"
     momo_subscription_key: str = field(default="", repr=False)
     momo_api_user: str = ""
@@ -105,6 +106,11 @@ class Settings:
                 "KIBALI_MAIL_URL is not set to an smtp:// or smtps:// address. Without mail nobody can confirm their "
                 "address or choose a new password."
             )
+        if self.sms_url and _leads_nowhere(self.sms_url):
+            raise SettingsError(
+                "KIBALI_SMS_URL is a stand-in or a sandbox, from which no text reaches anybody: give the provider's "
+                "own address, or remove it."
+            )
         if not (self.momo_subscription_key and self.momo_api_user and self.momo_api_key):
             raise SettingsError(
                 "Fees cannot be paid: set KIBALI_MOMO_SUBSCRIPTION_KEY, KIBALI_MOMO_API_USER and KIBALI_MOMO_API_KEY "
@@ -162,6 +168,7 @@ def load(environment: dict[str, str] | None = None) -> Settings:
         https=_flag(get("HTTPS", "0" if relaxed else "1")),
         demo_accounts=_flag(get("DEMO_ACCOUNTS", "1" if mode == "demo" else "0")),
         mail_url=get("MAIL_URL"),
+        sms_url=get("SMS_URL"),
         momo_url=get("MOMO_URL", "http://127.0.0.1:8001").rstrip("/"),
         momo_subscription_key=get("MOMO_SUBSCRIPTION_KEY", "demo-subscription" if relaxed else ""),
         momo_api_user=get("MOMO_API_USER", "5f0c1f3e-0000-4000-8000-00000000000a" if relaxed else ""),
@@ -178,6 +185,12 @@ def load(environment: dict[str, str] | None = None) -> Settings:
     )
     settings.check()
     return settings
+
+
+def _leads_nowhere(sms_url: str) -> bool:
+    parts = urlsplit(sms_url)
+    host = parts.hostname or ""
+    return host in {"localhost", "127.0.0.1", "::1"} or "sandbox" in (parts.username, *host.split("."))
 
 
 def _is_postgresql(url: str) -> bool:

@@ -15,18 +15,24 @@ BLUEPRINTS = (
     "app.web.operations",
     "app.web.published_log",
     "app.web.public",
+    "app.web.privacy_request",
     "app.web.accounts",
     "app.web.admin",
     "app.web.applicant",
     "app.web.desk",
+    "app.web.advice_link",
     "app.web.auditor",
+    "app.web.retention",
     "app.web.businesses",
     "app.web.permits",
     "app.web.payments",
     "app.web.inbox",
     "app.web.mailbox",
+    "app.web.texts",
     "app.web.downloads",
+    "app.web.copies",
     "app.web.verify",
+    "app.web.record_schemas",
     "app.trade.views",
     "app.trade.api",
     "app.api.views",
@@ -62,6 +68,7 @@ def configure(settings: Settings) -> None:
     pdf.configure(base_url=settings.base_url, demo=settings.demo)
     _configure_seals(settings)
     notifications.configure(base_url=settings.base_url, mail_url=settings.mail_url)
+    _configure_texts(settings)
     sending.configure(private_hosts=settings.webhook_private_hosts)
     providers.configure(
         MtnMomo(
@@ -79,6 +86,19 @@ def configure(settings: Settings) -> None:
     import_module("app.tasks_index").import_tasks()
     if settings.mode == "production":
         _refuse_demo_accounts()
+
+
+def _configure_texts(settings: Settings) -> None:
+    """Raise SettingsError for an address of a provider that cannot be used."""
+    from app.notifications import sms
+    from app.notifications.sms import setting, tasks
+    from config import SettingsError
+
+    try:
+        sms.configure(setting.provider(settings.sms_url, base_url=settings.base_url))
+    except setting.SettingUnusable as error:
+        raise SettingsError(str(error)) from None
+    tasks.configure(keep_secrets=settings.demo)
 
 
 def _configure_seals(settings: Settings) -> None:

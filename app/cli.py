@@ -91,16 +91,24 @@ def _check_server(url: str) -> None:
 
 
 @click.command()
-def worker() -> None:
-    """Run jobs until stopped (Ctrl-C or SIGTERM: the job at work is finished first)."""
+@click.option("--queues", "only", metavar="NAMES", help="Only these, as in papers,mails; all of them unless given.")
+def worker(only: str | None) -> None:
+    """Run jobs until stopped (Ctrl-C or SIGTERM: the jobs at work are finished first)."""
     from app import configure
+    from app.cases.rerouting import ask_at_start
+    from app.jobs import queue
     from app.jobs import worker as jobs
 
+    queues = [*dict.fromkeys(name.strip() for name in only.split(","))] if only is not None else [*queue.QUEUES]
+    unknown = [name for name in queues if name not in queue.QUEUES]
+    if unknown:
+        raise click.UsageError(f"There is no queue {unknown[0]!r}. The queues are {', '.join(queue.QUEUES)}.")
     settings = _settings()
     logging.configure(json=settings.mode == "production")
     with _sentences(settings):
         configure(settings)
-        jobs.run()
+        ask_at_start()
+        jobs.run(queues=queues)
 
 
 @click.group()
@@ -114,6 +122,25 @@ def packs_check() -> None:
     from app.jurisdictions.load import main as check
 
     raise SystemExit(check())
+
+
+@click.group()
+def rules() -> None:
+    """Which team gets a case, and which are flagged."""
+
+
+@rules.command("preview")
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+def rules_preview(folder: Path) -> None:
+    """Say what the changed pack in FOLDER would do to the open cases; nothing is written."""
+    from app import configure
+    from app.cases.rules_report import preview
+
+    settings = _settings()
+    with _sentences(settings):
+        configure(settings)
+        for line in preview(folder):
+            click.echo(line)
 
 
 @click.group()
@@ -204,7 +231,24 @@ def _verify_database(folder: Path | None, head: str | None, keys: str | None, *,
     return report.exit_code
 
 
-COMMANDS: tuple[click.Command, ...] = (migrate, worker, packs, demo, audit)
+@click.group()
+def texts() -> None:
+    """Text messages."""
+
+
+@texts.command("address")
+def texts_address() -> None:
+    """Say where the provider of texts must send its delivery reports. Whoever knows the address can make some up."""
+    from app.identity import callbacks, keys
+
+    settings = _settings()
+    if not settings.sms_url:
+        raise Failure("KIBALI_SMS_URL is not set: this portal sends no texts.")
+    keys.configure(settings.secret_key)
+    click.echo(settings.base_url + callbacks.path("sms", settings.sms_url.partition(":")[0]))
+
+
+COMMANDS: tuple[click.Command, ...] = (migrate, worker, packs, rules, demo, audit, texts)
 
 
 def register(portal: Flask) -> None:

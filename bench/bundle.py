@@ -8,6 +8,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -26,12 +27,34 @@ from app.jurisdictions import load
 from app.web.auditor.neighbours import around
 
 
-def peak(pid: int | str = "self") -> float:
-    """The most memory the process ever held, in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1000
-    return 0.0
+class Watch(threading.Thread):
+    """Looks ten times a second at the memory of this process and of the renderer beside it, in MB: RSS of each, and of
+    both together also PSS, which counts shared pages once."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.builder = self.renderer = self.both = self.both_shared_once = 0.0
+
+    def run(self) -> None:
+        while True:
+            own, own_pss = held("self")
+            beside, beside_pss = held(pdf._child.pid) if pdf._child.pid else (0.0, 0.0)
+            self.builder, self.renderer = max(self.builder, own), max(self.renderer, beside)
+            self.both = max(self.both, own + beside)
+            self.both_shared_once = max(self.both_shared_once, own_pss + beside_pss)
+            time.sleep(0.1)
+
+
+def held(pid: int | str) -> tuple[float, float]:
+    """RSS and PSS now."""
+    try:
+        told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0, 0.0
+    found = {
+        line.split(":")[0]: int(line.split()[1]) / 1000 for line in told.splitlines() if line.startswith(("R", "P"))
+    }
+    return found.get("Rss", 0.0), found.get("Pss", 0.0)
 
 
 def ask(cases: int) -> int:
@@ -85,16 +108,17 @@ def main() -> int:
         bundle_contents._print = lambda *given: None
     bundle_id = ask(asked.cases)
     catch_up()
+    watch = Watch()
+    watch.start()
     seconds = build(bundle_id)
-    child = pdf._child.pid
-    memory, beside = peak(), peak(child) if child else 0.0
     with db.unit_of_work() as session:
         bundle = session.get_one(Bundle, bundle_id)
         assert bundle.state == BundleState.READY
         checked, said = verify(bundle)
         print(
             f"{bundle.total} cases: {seconds:.0f} s ({1000 * seconds / bundle.total:.0f} ms a case), "
-            f"{(bundle.size or 0) / 1e6:.1f} MB, peak {memory:.0f} MB (the PDF child beside it {beside:.0f} MB), "
+            f"{(bundle.size or 0) / 1e6:.1f} MB, peak {watch.builder:.0f} MB, the renderer {watch.renderer:.0f} MB, "
+            f"both at once {watch.both:.0f} MB ({watch.both_shared_once:.0f} MB with shared pages counted once), "
             f"{bundle.missing} missing; verified in {checked:.0f} s: {said}"
         )
     return 0

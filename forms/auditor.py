@@ -12,7 +12,7 @@ from wtforms.validators import ValidationError
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
 from forms.base import BaseForm
-from forms.fields import IntegerField, RadioField, SelectField, TextField
+from forms.fields import IntegerField, LongTextField, RadioField, SelectField, TextField
 
 SHORTEST = 3  # characters: the search index is made of threes
 
@@ -90,6 +90,15 @@ class ChooseForm(SearchForm):
         description=_l("Whoever draws from the same cases with this seed draws the same. You may write your own."),
     )
     title = TextField(_l("Name of the bundle"), max_length=120)
+    head = LongTextField(
+        _l("Head of the log that you kept"),
+        max_length=2000,
+        rows=3,
+        description=_l(
+            "The bundle then proves that the log has only grown since. Paste the head's file, or write its number of"
+            " entries. Left empty, it is the head of your last bundle, if you had one."
+        ),
+    )
 
     @property
     def sampled(self) -> bool:

@@ -12,7 +12,7 @@ from forms.base import BaseForm
 from forms.fields import IntegerField, LongTextField, MultiCheckboxField, RadioField, SelectField
 from forms.validators import length, required
 
-LISTS: tuple[ReasonUse, ...] = ("refuse", "ask", "recommend", "conditions", "cancel")  # the uses of a reason
+LISTS: tuple[ReasonUse, ...] = ("refuse", "ask", "recommend", "conditions", "cancel", "correct")  # the uses of a reason
 # Which lists belong to a decision: only what is ticked in those counts.
 OF_DECISION: dict[str, tuple[str, ...]] = {
     "refuse": ("refuse",),
@@ -20,6 +20,7 @@ OF_DECISION: dict[str, tuple[str, ...]] = {
     "recommend_approve": ("recommend", "conditions"),
     "ask": ("ask",),
     "cancel": ("cancel",),
+    "correct": ("correct",),
 }
 
 
@@ -49,7 +50,9 @@ class DecisionForm(BaseForm):
         description=_l("One a line. They are printed on what is issued."),
     )
     cancel_reasons = MultiCheckboxField(_l("Why it is cancelled"))
+    correct_reasons = MultiCheckboxField(_l("Why the decision is wrong"))
     reason = LongTextField(_l("Reason or question"), [length(maximum=4000)])
+    without_waiting = LongTextField(_l("Why you do not wait"), [length(maximum=2000)], rows=2)
 
     def __init__(
         self,
@@ -57,6 +60,8 @@ class DecisionForm(BaseForm):
         *,
         choices: list[tuple[str, str]] | None = None,
         offered: Mapping[ReasonUse, Sequence[Reason]] | None = None,
+        proposed: Mapping[str, str] | None = None,
+        waiting: Sequence[str] = (),
         data: Mapping[str, Any] | None = None,
         **extra: Any,
     ) -> None:
@@ -73,6 +78,14 @@ class DecisionForm(BaseForm):
                                for row in self.offered[use]}  # fmt: skip
             else:
                 del self[field_of(use)]
+        if not waiting or not open_now & {"approve", "refuse"}:
+            del self.without_waiting
+        else:
+            what = ", ".join(waiting)
+            self.without_waiting.description = _("Needed to approve or refuse while this is open: %(what)s.", what=what)
+        if "conditions" in self:
+            for code, reference in (proposed or {}).items():
+                self.conditions.hints[code] = _("proposed in advice %(reference)s", reference=reference)
         if "conditions" not in self:
             del self.own_conditions
         if "ask" not in open_now:

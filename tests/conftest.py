@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.core import db, i18n
+from app.documents import schema_models
 from app.models_index import import_models
 from tests.support.database import ServerUnderTest
 from tools.loopback import direct
 
 # Foreign keys are declared by name: every model must be known before the first statement.
 import_models()
+schema_models.configure(strict=True)  # a record whose data does not fit its schema fails the test
 os.environ.update(direct(os.environ))  # portals and stand-ins are on this machine
 
 

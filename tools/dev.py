@@ -1,8 +1,8 @@
 """``make run``: the whole portal with demo data on this machine, and a clean end.
 
-PostgreSQL (the private one, or KIBALI_DATABASE_URL), schema, demo data, then the stand-ins for mobile money and time
-stamps, the example marketplace, the worker and the web server. Ctrl-C stops all of it; so does any of them ending by
-itself.
+PostgreSQL (the private one, or KIBALI_DATABASE_URL), schema, demo data, then the stand-ins for mobile money, time
+stamps and texts, the example marketplace, the worker and the web server. Ctrl-C stops all of it; so does any of them
+ending by itself.
 """
 
 import contextlib
@@ -25,7 +25,8 @@ from pathlib import Path
 if __name__ == "__main__":  # Ctrl-C while modules are read: nothing runs yet, so nothing has to be said
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from config import SettingsError, load
+from app.identity import callbacks, keys
+from config import Settings, SettingsError, load
 from tools.demo import PASSWORD
 from tools.loopback import direct
 from tools.postgres import PostgresError, Server
@@ -241,7 +242,7 @@ def _libraries() -> None:
             ) from None
 
 
-def _environment(country: str, port: int, home: Path, momo: int, stamps: int) -> dict[str, str]:
+def _environment(country: str, port: int, home: Path, momo: int, stamps: int, texts: int) -> dict[str, str]:
     environment = dict(os.environ)
     environment.setdefault("KIBALI_STORE", str(home / "store"))
     if not environment.get("KIBALI_SEAL"):
@@ -257,9 +258,22 @@ def _environment(country: str, port: int, home: Path, momo: int, stamps: int) ->
         "KIBALI_COUNTRY": country,
         "KIBALI_BASE_URL": f"http://{HOST}:{port}",
         "KIBALI_MOMO_URL": f"http://{HOST}:{momo}",
+        "KIBALI_SMS_URL": _texts_address(country, texts),
         "PROMETHEUS_MULTIPROC_DIR": str(metrics),
         "PYTHONUNBUFFERED": "1",
     }
+
+
+def _texts_address(country: str, port: int) -> str:
+    """The stand-in's, speaking as the provider that serves the country."""
+    who = "africastalking://sandbox:demo-key@" if country == "RW" else "infobip://:demo-key@"
+    return f"{who}{HOST}:{port}?from=KIBALI"
+
+
+def _reports(settings: Settings) -> str:
+    """Where delivery reports go: Africa's Talking is told in its dashboard, its stand-in as it starts."""
+    keys.configure(settings.secret_key)
+    return settings.base_url + callbacks.path("sms", settings.sms_url.partition(":")[0])
 
 
 @contextlib.contextmanager
@@ -273,17 +287,18 @@ def _database(country: str) -> Iterator[str]:
         yield server.create_database("kibali" if country == "RW" else f"kibali_{country.lower()}")
 
 
-def _greet(address: str, seconds: float, momo: int, market: int, stamps: int) -> None:
+def _greet(address: str, seconds: float, momo: int, market: int, stamps: int, texts: int) -> None:
     width = max(len(email) for email, _ in ACCOUNTS)
     print(f"\nKibali is at {address} ({seconds:.0f} s).\n\nSign in as, password {PASSWORD}:")
     for email, who in ACCOUNTS:
         print(f"  {email:<{width}}  {who}")
     print(f"\nExample marketplace: http://{HOST}:{market}. Stand-in for mobile money: http://{HOST}:{momo}.")
     print(f"Stand-in for time stamps, and lists of withdrawn demonstration certificates: http://{HOST}:{stamps}.")
+    print(f"Stand-in for text messages: http://{HOST}:{texts}; what it sends is at {address}/demo/phone.")
     print("Officials' second-factor codes are shown on the sign-in page. Ctrl-C stops everything.\n", flush=True)
 
 
-def _serve(demo: Demo, momo: int, market: int, stamps: int, seal: Path) -> None:
+def _serve(demo: Demo, momo: int, market: int, stamps: int, seal: Path, texts: tuple[str, ...]) -> None:
     address = f"http://{HOST}:{demo.port}"
     # First of all: it makes the demonstration's seals while the database is prepared.
     stand_in = ("tools.standins.tsa", "--port", str(stamps), "--folder", str(seal), "--country", demo.country)
@@ -293,6 +308,7 @@ def _serve(demo: Demo, momo: int, market: int, stamps: int, seal: Path) -> None:
     demo.run("demo-data", "-m", "tools.demo", "load")
     print("Starting the portal", flush=True)
     demo.start("mobile-money", "-m", "tools.standins.mtn_momo", "--port", str(momo))
+    demo.start("texts", "-m", "tools.standins.sms", *texts)
     demo.start("marketplace", "-m", "examples.marketplace", "--port", str(market), "--portal", address)
     demo.start("worker", "-m", "app.cli", "worker")
     server = ["granian", "--interface", "wsgi", "--no-ws", "--host", HOST, "--port", str(demo.port)]
@@ -320,15 +336,16 @@ def _show(stopping: threading.Event, started: float, country: str, port: int, ho
     momo = _port(8001, port)
     market = _port(8002, port, momo)
     stamps = _port(8003, port, momo, market)
-    environment = _environment(country, port, home, momo, stamps)
+    texts = _port(8004, port, momo, market, stamps)
+    environment = _environment(country, port, home, momo, stamps, texts)
     with _database(country) as url:
         environment["KIBALI_DATABASE_URL"] = url
-        load(environment)
+        reports = _reports(load(environment))
         demo = Demo(country, port, home / "log", environment, stopping)
         try:
-            _serve(demo, momo, market, stamps, home / "seal")
+            _serve(demo, momo, market, stamps, home / "seal", ("--port", str(texts), "--reports", reports))
             if not stopping.is_set():
-                _greet(f"http://{HOST}:{port}", time.monotonic() - started, momo, market, stamps)
+                _greet(f"http://{HOST}:{port}", time.monotonic() - started, momo, market, stamps, texts)
             while not stopping.wait(0.5):
                 if part := demo.dead():
                     raise Problem(

@@ -17,6 +17,7 @@ from app.jurisdictions import lookup as packs
 from app.permits import lookup as permits
 from app.permits import verification
 from app.permits.models import STATE_TITLES, Permit, PermitLine
+from app.permits.words import conditions
 
 
 class Party(BaseModel):
@@ -56,6 +57,13 @@ class PermitAnswer(BaseModel):
     valid_from: date = Field(description=_("First day, in the issuer's country."))
     valid_to: date = Field(description=_("Last day, in the issuer's country."))
     lines: list[Line] = Field(description=_("The goods; empty for a permit without quantities."))
+    conditions: list[str] = Field(
+        description=_(
+            "What the holder must keep to, in the language asked for, each with its legal basis; a condition an "
+            "official wrote themselves stays in its own words. Empty: none."
+        ),
+        examples=[["Each lot is sampled before loading (illustrative)"]],
+    )
 
 
 @scope("permits:read")
@@ -92,6 +100,7 @@ def _answer(found: Permit, holder: Party) -> PermitAnswer:
         valid_from=found.valid_from,
         valid_to=found.valid_to,
         lines=[_line(line) for line in found.lines],
+        conditions=conditions(found),
     )
 
 

@@ -32,7 +32,7 @@ class TreeChanged(Exception):
     """A stored node or head is not what the leaves make."""
 
 
-@queue.task(CHECK, retry=queue.NEVER)
+@queue.task(CHECK, queue="bulk", retry=queue.NEVER)
 def check(session: Session) -> None:
     """Each night. Raises EntryChanged, EntryMissing or TreeChanged, naming the first wrong place."""
     try:

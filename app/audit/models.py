@@ -104,7 +104,7 @@ class Entry(Base):
     )
 
     __table_args__ = (
-        CheckConstraint("actor_kind IN ('user', 'client', 'system')", name="actor_kind"),
+        CheckConstraint("actor_kind IN ('user', 'client', 'system', 'expert')", name="actor_kind"),
         CheckConstraint("personal IS NULL AND personal_sha256 ~ '^[0-9a-f]{64}$'", name="personal_put_away"),
         Index(None, "at", "id"),
         Index(None, "verb", "at", "id"),

@@ -38,25 +38,25 @@ class RolledBack(Exception):
     """A head was exported that this database does not have, or has otherwise."""
 
 
-@queue.task(SEQUENCE, retry=queue.NEVER)
+@queue.task(SEQUENCE, queue="log", retry=queue.NEVER)
 def sequence(session: Session) -> None:
     """Each minute."""
     _step(session)
 
 
-@queue.task(SEQUENCE_MORE)
+@queue.task(SEQUENCE_MORE, queue="log")
 def sequence_more(session: Session, after: int) -> None:
     """The next batch, when one was not enough."""
     _step(session, after=after)
 
 
-@queue.task(STRAGGLERS, retry=queue.NEVER)
+@queue.task(STRAGGLERS, queue="bulk", retry=queue.NEVER)
 def stragglers(session: Session) -> None:
     """Each night: entries that any batch could have missed."""
     _step(session, after=0)
 
 
-@queue.task(EXPORT)
+@queue.task(EXPORT, queue="log")
 def export_head(session: Session, size: int) -> None:
     """Also those before it whose job was lost. Raises heads.Forked."""
     largest = heads.last_exported()

@@ -1033,7 +1033,8 @@ def _kept(head: Head, keys: Keys, options: Options, report: Report) -> Head | No
     try:
         kept = Head(options.kept)
     except Wrong as wrong:
-        raise Wrong(f"the head you kept: {wrong}") from None
+        report.unable = f"the head you kept: {wrong}"
+        return None
     if kept.log != head.log:
         report.fault("head", HEAD, f"it is of another log ({head.log!r}) than the head you kept ({kept.log!r})")
         return None
@@ -1060,9 +1061,12 @@ def _kept(head: Head, keys: Keys, options: Options, report: Report) -> Head | No
 def _earlier(bundle: Bundle, head: Head, kept: Head, seen: bytes | None, report: Report) -> None:
     """That the log of ``kept`` is the beginning of the log of ``head``; ``seen``: its root by the entries."""
     rewritten = f"the first {kept.size} entries are no longer those of the head you kept: history was rewritten"
+    continues = f"the log continues the head you kept ({kept.size} entries, {kept.at:%Y-%m-%d %H:%M:%S} UTC)"
     if kept.size == head.size or seen is not None:
         if (head.root if seen is None else seen) != kept.root:
             report.fault("head", HEAD, rewritten, before=kept.size)
+        elif not report.faults.get("head"):
+            report.remark(continues)
         return
     if CONSISTENCY in bundle.members:
         proof = bundle.document(CONSISTENCY)
@@ -1070,6 +1074,8 @@ def _earlier(bundle: Bundle, head: Head, kept: Head, seen: bytes | None, report:
             path = [_hex(step) for step in proof.get("path") or []]
             if not consistent(kept.size, kept.root, head.size, head.root, path):
                 report.fault("head", HEAD, rewritten, before=kept.size)
+            elif not report.faults.get("head"):
+                report.remark(continues)
             return
     report.unable = (
         f"the bundle has no proof that its log continues the head you kept ({kept.size} entries); "
@@ -1143,6 +1149,11 @@ def _entries(bundle: Bundle, head: Head, kept: Head | None, options: Options, re
         report.count("entries")
     if whole and last + 1 < head.size:
         report.fault("entry", f"entry {last + 1}", "it is missing, and so is everything after it", sequence=last + 1)
+    if not whole:
+        report.remark(
+            f"the {report.counts.get('entries', 0)} entries are a selection of the {head.size} of the log: each is"
+            " proved to be in it, not that none is left out"
+        )
     if late:
         report.remark(
             f"{late} entries bear a time more than {tolerance.total_seconds():.0f} s before that of entries in front of"

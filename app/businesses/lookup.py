@@ -9,7 +9,12 @@ from sqlalchemy.orm import Session, raiseload
 
 from app.businesses import ownership
 from app.businesses.models import Business, BusinessEvent, BusinessPerson, BusinessVersion
+from app.cases import history as history_of_cases
 from app.core.errors import NotFound
+
+history_of_cases.know_registration(
+    lambda business_id: select(Business.registered_at).where(Business.id == business_id).scalar_subquery()
+)
 
 
 def get(session: Session, business_id: int) -> Business:

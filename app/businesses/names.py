@@ -12,7 +12,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from rapidfuzz import fuzz
-from sqlalchemy import delete, func, literal, select, union_all
+from sqlalchemy import ColumnElement, delete, func, literal, or_, select, union_all
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -126,7 +126,7 @@ def similar(
             Business.search_key.label("search_key"),
             func.similarity(Business.search_key, sought).label("trigram"),
         )
-        .where(Business.state.in_(_LIVE))
+        .where(Business.state.in_(_LIVE), _of_another_case(case_id))
         .where(Business.search_key.bool_op("%")(sought) | (Business.name_key == own_key))
     )
     claimed = (
@@ -165,9 +165,15 @@ def _score(same: bool, trigram: float, candidate: str, sought: str) -> Decimal:
     return min(Decimal(str(round(max(trigram, ranked), 2))), Decimal("0.99"))
 
 
+def _of_another_case(case_id: int | None) -> ColumnElement[bool]:
+    """What a case registered is its own, when it is decided anew."""
+    return or_(Business.case_id.is_(None), Business.case_id != (case_id or 0))
+
+
 def taken(session: Session, name_key: str, *, case_id: int | None = None) -> bool:
-    """Whether a live business has the key, or another case than ``case_id`` holds it."""
+    """Whether a live business that is not ``case_id``'s own has the key, or another case holds it."""
     business = select(Business.id).where(Business.name_key == name_key).where(Business.state.in_(_LIVE))
+    business = business.where(_of_another_case(case_id))
     held = select(NameClaim.case_id).where(
         NameClaim.name_key == name_key, NameClaim.expires_at > clock.now(), NameClaim.case_id != (case_id or 0)
     )

@@ -4,9 +4,25 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.cases.models import Case
-from app.core.errors import NotFound
+from app.core.errors import DomainError, NotFound
+from app.core.i18n import lazy_gettext as _l
 from app.identity.actor import Actor
 from app.identity.policy import Permission, Subject, allows
+
+
+class Disposed(DomainError):
+    """The case was there; what it said was destroyed when its period had ended. ``reference`` is the case's."""
+
+    code = "disposed"
+    status = 410
+    default_message = _l(
+        "What this file said was destroyed when the time for which it is kept had ended. Its reference, its dates and "
+        "the certificate of its disposal remain."
+    )
+
+    def __init__(self, reference: str) -> None:
+        super().__init__()
+        self.reference = reference
 
 
 def subject(case: Case) -> Subject:
@@ -33,6 +49,8 @@ def load_by_id(session: Session, actor: Actor | None, case_id: int, permission: 
 def _seen(case: Case | None, actor: Actor | None, permission: Permission) -> Case:
     if case is None or not may(actor, case, permission):
         raise NotFound
+    if case.disposed_at is not None:
+        raise Disposed(case.reference)
     return case
 
 

@@ -27,7 +27,8 @@ STATEMENT: Statement = (
         Case.service == bindparam("service"),
         Case.likeness == bindparam("likeness"),
         Case.likeness != literal_column("''"),  # a constant: only then is the partial index known to fit
-        Case.decided_at.is_not(None),
+        Case.decided_at.is_not(None),  # a case that is decided anew is like nothing yet
+        Decision.decided_at == Case.decided_at,  # the decision in force
         Case.id != CASE,
         Case.agency.in_(bindparam("agencies", expanding=True)),
         Case.applicant_id != bindparam("reader"),

@@ -40,7 +40,7 @@ def step(pack: Pack, due_at: datetime, now: datetime) -> int:
     return REMINDED if days <= pack.answers.remind_before else ASKED
 
 
-@queue.task(REMIND)
+@queue.task(REMIND, queue="bulk")
 def remind(session: Session) -> None:
     """In the morning of both countries; what a day without a worker left unsaid is made up for by the next."""
     if _remind(session) == BATCH:

@@ -9,18 +9,20 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, exists, func, literal, null, or_, select, true, union_all
 from sqlalchemy.orm import Session
 
+from app.cases import corrections, routing
 from app.cases.models import Case, Submission
 from app.cases.work import Work
 from app.cases.workflow import State
 from app.core.errors import Invalid, NotAllowed, Problem
 from app.core.i18n import format_date
 from app.core.i18n import gettext as _
-from app.identity import absences
+from app.identity import absences, skills
 from app.identity.actor import Actor, Role
-from app.identity.models import Absence, AgencyMember, Membership, OfficialSkill, User
+from app.identity.models import Absence, AgencyMember, Membership, OfficialSkill, OfficialTeam, User
 from app.identity.skills import Skills
+from app.jurisdictions import load
 
-_AWAY, _FOR = "away", "for"
+_AWAY, _FOR, _TEAM = "away", "for", "team"
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Hand:
     skills: Skills = field(default_factory=Skills)
     away_until: date | None = None
     stands_for: Mapping[int, date] = field(default_factory=dict)  # absent colleague → their last day away
+    teams: frozenset[str] = frozenset()  # of the agencies they work for
+    team_agencies: frozenset[str] = frozenset()  # those whose teams they are in
 
     @property
     def absent(self) -> tuple[int, ...]:
@@ -48,12 +52,17 @@ def hand_of(session: Session, actor: Actor) -> Hand:
             select(literal(_FOR), func.cast(Absence.user_id, User.name.type), Absence.last_day).where(
                 Absence.delegate_id == user, absences.running(today)
             ),
+            select(literal(_TEAM), OfficialTeam.team, null()).where(OfficialTeam.user_id == user),
         )
     ).all()
+    chosen = {value for kind, value, _day in rows if kind == _TEAM}
+    teams = [team for team in routing.teams_of(load.current(), actor.agencies, today) if team.code in chosen]
     return Hand(
         Skills.of((kind, value) for kind, value, _day in rows),
         next((day for kind, _value, day in rows if kind == _AWAY), None),
         {int(value): day for kind, value, day in rows if kind == _FOR},
+        frozenset(team.code for team in teams),
+        frozenset(team.agency for team in teams),
     )
 
 
@@ -82,6 +91,13 @@ def trained_for(skills: Skills) -> ColumnElement[bool]:
 def check_trained(skills: Skills, case: Case) -> None:
     if not skills.fit(case.service, case.permit_kind, case.office):
         raise NotAllowed(_("This kind of case is not among those you are trained for."), code="not_trained")
+
+
+def left_alone(session: Session, holder: int, delegate: int) -> int:
+    """How many of the cases ``holder`` has at work the delegate is not trained for: nobody acts on them."""
+    untrained = trained_for(skills.of_user(session, delegate)).is_not(True)
+    held = select(func.count()).select_from(Case).where(Case.assigned_to == holder, Case.state == State.IN_REVIEW.value)
+    return session.scalar(held.where(untrained)) or 0
 
 
 @dataclass(frozen=True)
@@ -126,7 +142,14 @@ def colleagues(session: Session, agency: str, business_id: int | None, *, only: 
     ]
 
 
-def why_not(case: Case, person: Colleague, *, submission: Submission | None, recommended_by: int | None) -> str | None:
+def why_not(
+    case: Case,
+    person: Colleague,
+    *,
+    submission: Submission | None,
+    recommended_by: int | None,
+    bars: corrections.Bars | None = None,
+) -> str | None:
     """What keeps ``person`` from being handed the case; None when nothing does.
 
     ``recommended_by`` of the recommendation that waits for a decision, if one does.
@@ -137,7 +160,10 @@ def why_not(case: Case, person: Colleague, *, submission: Submission | None, rec
         return _("%(name)s has an interest in this case.", name=person.name)
     if submission is not None and submission.submitted_by == person.id:
         return _("%(name)s sent this case.", name=person.name)
-    if State(case.state) is State.RECOMMENDED:
+    deciding = State(case.state) is State.RECOMMENDED
+    if bars and corrections.barred(bars, person.id, deciding=deciding):
+        return _("%(name)s had to do with the decision that is being corrected.", name=person.name)
+    if deciding:
         if person.id == recommended_by:
             return _("%(name)s made the recommendation, so another person must decide.", name=person.name)
         if person.role is not Role.SUPERVISOR:
@@ -155,6 +181,6 @@ def check_may_be_handed(work: Work, user_id: int | None) -> None:
     if not found:
         raise Invalid(Problem(_("Choose a colleague of the same agency."), "to", "unknown"))
     recommended_by = work.recommendation.recommended_by if work.recommendation is not None else None
-    refusal = why_not(work.case, found[0], submission=work.submission, recommended_by=recommended_by)
+    refusal = why_not(work.case, found[0], submission=work.submission, recommended_by=recommended_by, bars=work.bars)
     if refusal is not None:
         raise Invalid(Problem(refusal, "to", "not_theirs"))

@@ -22,8 +22,9 @@ from app.cases import bundle_contents, bundle_proofs, bundle_readme, bundles, sa
 from app.cases.bundle_contents import Found
 from app.cases.case_file import Neighbours
 from app.cases.models import Bundle, BundlePart, BundleState
+from app.cases.record_data import BundleIndex
 from app.core import clock, i18n
-from app.documents import pdf, store
+from app.documents import pdf, schema_models, store
 from app.documents.bundles import Archive
 from app.identity import people
 from app.identity.actor import Actor
@@ -31,8 +32,10 @@ from app.jurisdictions.model import Pack
 
 FORMAT = "kibali-bundle/1"
 PART = 20  # cases
-LINES = 250  # of index.pdf; a longer list goes on in index-2.pdf and so on
+LINES = 100  # of index.pdf; a longer list goes on in index-2.pdf and so on: a longer page run takes more memory
 INDEX_TEMPLATE = "cases/bundle_index.html"
+INDEX_KIND = "bundle_index"
+schema_models.register(INDEX_KIND, schema_models.Schema(BundleIndex, 1))
 
 
 def step(session: Session, pack: Pack, bundle_id: int, neighbours: Neighbours) -> bool:
@@ -71,7 +74,7 @@ def _part(session: Session, pack: Pack, bundle: Bundle, neighbours: Neighbours) 
 def _whole(session: Session, pack: Pack, bundle: Bundle) -> None:
     with store.current().scratch() as file:
         with Archive(file, bundle.created_at) as archive:
-            _join(session, pack, bundle, archive)
+            bundle.log_size = _join(session, pack, bundle, archive)
         sha256, size = store.current().put_file(file)
     now = clock.now()
     bundle.state, bundle.missing, bundle.error = BundleState.READY.value, len(archive.gaps), ""
@@ -79,7 +82,8 @@ def _whole(session: Session, pack: Pack, bundle: Bundle) -> None:
     bundles.forget_parts(session, bundle.id)
 
 
-def _join(session: Session, pack: Pack, bundle: Bundle, archive: Archive) -> None:
+def _join(session: Session, pack: Pack, bundle: Bundle, archive: Archive) -> int:
+    """Returns the size of the head the proofs are for."""
     asker = _asker(session, bundle)
     lines, records = _parts(session, bundle, archive)
     archive.add("records.json", _json(records))
@@ -92,7 +96,8 @@ def _join(session: Session, pack: Pack, bundle: Bundle, archive: Archive) -> Non
         archive.add("sample.json", _json(sample))
         archive.add("population.csv", store.current().get(bundle.population_file_sha256))
         archive.add("sample.py", inspect.getsource(sampling).encode())
-    log = bundle_proofs.write(session, bundle.selection["cases"], archive)
+    log = bundle_proofs.write(session, bundle.selection["cases"], archive, since=bundle.selection.get("head"))
+    whole = not log["waiting"] and log["entries"] == log["size"]
     archive.add("verify.py", inspect.getsource(verifier).encode())
     archive.add("README.txt", bundle_readme.text(pack, bundle, asker.name, log).encode())
     archive.finish(
@@ -107,8 +112,10 @@ def _join(session: Session, pack: Pack, bundle: Bundle, archive: Archive) -> Non
             "asked_by": asker.name,
             "asked_at": bundle.created_at.isoformat(timespec="seconds"),
             "log": log,
+            "whole_log": whole,  # else the entries are those of the cases, a selection
         }
     )
+    return int(log["size"])
 
 
 def _parts(session: Session, bundle: Bundle, archive: Archive) -> tuple[list[list[str]], list[dict[str, Any]]]:
@@ -146,19 +153,21 @@ def _print_index(pack: Pack, bundle: Bundle, lines: list[list[str]], archive: Ar
     """``index.pdf``, and when the list is long ``index-2.pdf`` and on: no page run takes too long."""
     pieces = [lines[start : start + LINES] for start in range(0, len(lines), LINES)]
     for number, piece in enumerate(pieces, start=1):
+        data = {
+            "first": (number - 1) * LINES + 1,
+            "of": len(pieces),
+            "part": number,
+            "total": bundle.total,
+            "lines": [bundle_readme.index_line(pack, line) for line in piece],
+            "sample": bundle_readme.sample_facts(bundle),
+        }
         content = pdf.render(
             INDEX_TEMPLATE,
-            {
-                "first": (number - 1) * LINES + 1,
-                "of": len(pieces),
-                "part": number,
-                "total": bundle.total,
-                "lines": [bundle_readme.index_line(pack, line) for line in piece],
-                "sample": bundle_readme.sample_facts(bundle),
-            },
+            data,
             locale=bundle.locale,
             zone=pack.timezone,
-            kind="bundle_index",
+            kind=INDEX_KIND,
+            schema_version=schema_models.examine(INDEX_KIND, data).version,
             title=bundle.title,
             issuer=i18n.pick(pack.portal_name),
             issued_at=bundle.created_at.isoformat(timespec="seconds"),

@@ -1,22 +1,22 @@
 """What a bundle holds of each case: its file for machines and for people, its papers, its issued records."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any, Self
 
 from sqlalchemy.orm import Session
 
-from app.cases import case_file, case_file_json, case_file_print
+from app.cases import case_file, case_file_json, case_file_print, tombstones
 from app.cases.case_file import CaseFile, Neighbours
 from app.cases.models import Bundle, Case
 from app.cases.submitting import canonical
 from app.core import clock, i18n
 from app.core.i18n import gettext as _
-from app.documents import pdf, store
+from app.documents import pdf, schema_models, schemas, store
 from app.documents.bundles import Archive, Gap, Member
-from app.documents.models import Record, RecordState
+from app.documents.models import Record
 from app.identity.actor import Actor
 from app.jurisdictions.model import Pack
 
@@ -63,6 +63,9 @@ def write(
     found = Found(archive.members, archive.gaps)
     for case_id in ids:
         case = session.get_one(Case, case_id)
+        if case.disposed_at is not None:
+            found.index.append([*map(_harmless, tombstones.write(session, case, archive))])
+            continue
         file = case_file.gather(session, pack, case, neighbours)
         folder = f"cases/{case.reference}"
         found.index.append(_line(file, folder))
@@ -71,6 +74,7 @@ def write(
         for record in file.records:
             _record(record, archive, found)
         _papers(file, folder, archive)
+        _beside(file, folder, archive)
         session.expunge(case)
     return found
 
@@ -79,13 +83,15 @@ def _print(
     session: Session, pack: Pack, bundle: Bundle, asked_by: Actor, file: CaseFile, path: str, archive: Archive
 ) -> None:
     """The case file for people: as the record of it looks, but without a number or a code of its own."""
+    data = case_file_print.data(session, pack, asked_by, file)
     try:
         content = pdf.render(
             case_file_print.TEMPLATE,
-            case_file_print.data(session, pack, asked_by, file),
+            data,
             locale=bundle.locale,
             zone=pack.timezone,
             kind=case_file.KIND,
+            schema_version=schema_models.examine(case_file.KIND, data).version,
             title=_("Case file of %(reference)s", reference=file.case.reference),
             issuer=i18n.pick(pack.portal_name),
             issued_at=clock.now().isoformat(timespec="seconds"),
@@ -100,7 +106,7 @@ def _print(
 def _record(record: Record, archive: Archive, found: Found) -> None:
     path = f"records/{record.code}.pdf"
     if record.sha256 is None:
-        archive.note_gap(path, "", "failed" if record.state == RecordState.FAILED else "being prepared")
+        archive.note_gap(path, "", tombstones.WHY_NOT.get(record.state, "being prepared"))
         return
     content = _paper(archive, path, record.sha256)
     if content is None:
@@ -110,6 +116,7 @@ def _record(record: Record, archive: Archive, found: Found) -> None:
             "code": record.code,
             "number": record.number,
             "kind": record.kind,
+            "schema": schemas.path(record.kind, record.schema_version) if record.schema_version else None,
             "sha256": record.sha256,
             "issued_at": record.issued_at.isoformat(),
             "signed": _PADES in content,
@@ -122,11 +129,29 @@ def _papers(file: CaseFile, folder: str, archive: Archive) -> None:
     seen: set[str] = set()
     for version in file.versions:
         for each in version.documents:
-            ending = PurePosixPath(each["filename"]).suffix.lower()
-            path = f"{folder}/documents/{_safe(each['code'])}-{each['sha256'][:16]}{ending}"
+            path = _path(f"{folder}/documents/{_safe(each['code'])}", each)
             if path not in seen:
                 seen.add(path)
                 _paper(archive, path, each["sha256"])
+
+
+def _beside(file: CaseFile, folder: str, archive: Archive) -> None:
+    """What came with advice, and the photographs that reports of visits show, under the hashes that case.json has."""
+    for advice in file.advice:
+        if advice.paper is not None:
+            _paper(archive, _path(f"{folder}/advice/{advice.reference}", advice.paper), advice.paper["sha256"])
+    of = {visit.id: visit.reference for visit in file.visits}
+    shown = {
+        _path(f"{folder}/visits/{of[report.inspection_id]}", photo): photo["sha256"]
+        for report in file.reports
+        for photo in report.photographs
+    }
+    for path, sha256 in shown.items():
+        _paper(archive, path, sha256)
+
+
+def _path(start: str, paper: Mapping[str, Any]) -> str:
+    return f"{start}-{paper['sha256'][:16]}{PurePosixPath(paper['filename']).suffix.lower()}"
 
 
 def _paper(archive: Archive, path: str, sha256: str) -> bytes | None:

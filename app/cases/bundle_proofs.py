@@ -14,6 +14,7 @@ from app.documents import signing
 from app.documents.bundles import Archive
 
 ENTRIES, HEAD, KEYS = "log/entries.jsonl", "log/head.json", "log/keys.json"
+CONSISTENCY = "log/consistency.json"
 AT_ONCE = 500  # entries, and cases in one question
 
 _CASES = Entry.case_id == func.any(bindparam("cases", type_=ARRAY(BigInteger)))
@@ -42,9 +43,10 @@ def advance(session: Session, ids: Sequence[int]) -> bool:
         return False
 
 
-def write(session: Session, ids: Sequence[int], archive: Archive) -> dict[str, Any]:
+def write(session: Session, ids: Sequence[int], archive: Archive, *, since: int | None = None) -> dict[str, Any]:
     """Add ``log/``; returns what the manifest says of it: ``waiting`` counts entries younger than the head.
 
+    With ``since`` it has the proof that the log still begins with the entries of the head of that size.
     Raises LogIsEmpty.
     """
     head = heads.latest(session)
@@ -53,10 +55,13 @@ def write(session: Session, ids: Sequence[int], archive: Archive) -> dict[str, A
     places, late = _places(session, ids, head)
     archive.add_pieces(ENTRIES, _lines(session, places, head))
     archive.add(HEAD, _json(heads.as_json(head)))
+    if since is not None and since <= head.size:  # without the proof the verifier says that the log went back
+        path = proofs.consistency(session, since, head.size)
+        archive.add(CONSISTENCY, _json({"first": since, "second": head.size, "path": path}))
     trust = signing.trust()
     keys = {"log": heads.keys(session), "issuers": list(trust.issuers), "tsa": list(trust.tsa)}
     archive.add(KEYS, _json(keys))
-    return {"entries": len(places), "waiting": late, "size": head.size}
+    return {"entries": len(places), "waiting": late, "size": head.size, "since": since}
 
 
 def _places(session: Session, ids: Sequence[int], head: Head) -> tuple[list[int], int]:

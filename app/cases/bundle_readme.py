@@ -37,8 +37,10 @@ def text(pack: Pack, bundle: Bundle, by: str, log: dict[str, Any]) -> str:
         "    python3 verify.py bundle.zip",
         _("The program is verify.py in the ZIP. Whoever trusts nobody uses a copy of their own instead. It checks "
           "every file, every signature and every entry, and names the first that is wrong."),
-        _("Ask the portal for a head of the log from time to time and keep it: with it the program also finds a log "
-          "that was written anew."),
+        _("Keep log/head.json of this bundle where nobody of the portal can write: with it the program also finds a "
+          "log that was written anew. Ask for the next bundle with it and run:"),
+        "    python3 verify.py bundle.zip --head kept-head.json",
+        *_since(log),
         _("To check only that no file was changed, unpack the ZIP and run there:"),
         "    sha256sum --check SHA256SUMS",
         _("The SHA-256 of the whole ZIP is on the portal's page of this bundle."),
@@ -62,6 +64,18 @@ def _sample(bundle: Bundle) -> tuple[str, ...]:
           "unpack the ZIP and run there:"),
         "    python3 sample.py",
     )  # fmt: skip
+
+
+def _since(log: dict[str, Any]) -> tuple[str, ...]:
+    if log["since"] is None:
+        return ()
+    return (
+        ngettext(
+            "This bundle has the proof for the head of %(num)s entry.",
+            "This bundle has the proof for the head of %(num)s entries.",
+            log["since"],
+        ),
+    )
 
 
 def _waiting(log: dict[str, Any]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.audit import entries
+from app.cases import bundle_heads
 from app.cases.bundle_samples import Drawn
 from app.cases.models import Bundle, BundlePart, BundleState
 from app.core import clock, i18n, identifiers
@@ -58,11 +59,13 @@ def ask(
     title: str,
     chosen: dict[str, Any],
     drawn: Drawn | None = None,
+    head: str = "",
 ) -> Bundle:
     """Ask for a bundle of ``cases``; ``chosen`` says how they were found, ``drawn`` how they were then drawn.
 
-    The same asked for again while it is being made is that bundle. Raises Invalid when there are none or more than
-    ``MOST``. Each case gets an audit entry: its file leaves the portal.
+    ``head`` is one they kept, as ``bundle_heads`` reads it. The same asked for again while it is being made is that
+    bundle. Raises Invalid when there are no cases or more than ``MOST``, or for the head. Each case gets an audit
+    entry: its file leaves the portal.
     """
     wanted = list({case.id: case for case in cases}.values())
     if not wanted:
@@ -78,9 +81,12 @@ def ask(
                 "too_many",
             )
         )
-    selection = {"cases": [case.id for case in wanted], "chosen": chosen}
+    selection: dict[str, Any] = {"cases": [case.id for case in wanted], "chosen": chosen}
     if drawn is not None:
         selection["sample"] = drawn.about
+    earlier = bundle_heads.wanted(session, actor, head)
+    if earlier is not None:
+        selection["head"] = earlier
     known = _under_way(session, actor, selection)
     if known is not None:
         return known
@@ -103,7 +109,7 @@ def ask(
     subject = f"bundle:{bundle.id}"
     entries.record(
         session, actor, "bundle.requested", subject=subject, reference=codes.shown(bundle.code),
-        detail={"cases": len(wanted), "chosen": chosen, **_drawing(bundle)},
+        detail={"cases": len(wanted), "chosen": chosen, **_drawing(bundle), **_since(earlier)},
     )  # fmt: skip
     for case in wanted:
         entries.record(
@@ -131,6 +137,10 @@ def _drawing(bundle: Bundle) -> dict[str, Any]:
         "population": bundle.population,
         "population_sha256": bundle.population_sha256,
     }
+
+
+def _since(head: int | None) -> dict[str, Any]:
+    return {"since_head": head} if head is not None else {}
 
 
 def enqueue(session: Session, bundle_id: int) -> None:

@@ -9,38 +9,67 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, select
-from sqlalchemy.orm import Session
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.audit.models import Entry
 from app.cases import registry, summary
-from app.cases.models import Case, CaseEvent, Decision, InformationRequest, Note, Recommendation, Submission
+from app.cases.advice_models import Advice
+from app.cases.appeal_models import Appeal, Correction
+from app.cases.case_file_data import CaseFile as CaseFileData
+from app.cases.copies_models import CertifiedCopy
+from app.cases.flags_models import CaseFlag
+from app.cases.inspection_models import Inspection, InspectionReport
+from app.cases.models import (
+    Case,
+    CaseEvent,
+    Decision,
+    InformationRequest,
+    Note,
+    Recommendation,
+    Submission,
+)
 from app.cases.registry import ServiceDefinition
+from app.cases.retention_models import LegalHold
 from app.cases.rows import CASE, PARTS, Rows
+from app.cases.silence_models import SilenceHold
 from app.core.i18n import lazy_gettext as _l
 from app.core.together import Together
 from app.documents import records
 from app.documents.models import Record
+from app.documents.schema_models import Schema
 from app.fees.models import Account, Charge, ChargeLine, LedgerEntry, LedgerLine, Payment, Receipt
+from app.identity.models import User
 from app.jurisdictions.model import Pack
 from app.notifications.models import Message
 
 KIND = "case_file"
 # Numbers of case files can be guessed and say that somebody looked: the public finds one by its code alone.
-records.register_kind(KIND, _l("Case file"), records.as_issued, by_number=False)
+records.register_kind(KIND, _l("Case file"), records.as_issued, by_number=False, schema=Schema(CaseFileData, 1))
 
-LOOKS = ("case.viewed", "case.bundled", "case_file.requested", "record.downloaded", "upload.opened")
+LOOKS = (
+    "case.viewed", "case.previewed", "case.bundled", "case_file.requested", "record.downloaded", "upload.opened",
+    "advice.viewed", "advice.opened", "advice.paper_opened",
+)  # fmt: skip
 READERS = 50
 
+_COPIED = CertifiedCopy.original_id.in_(select(Record.id).where(Record.case_id == CASE))
+_COPY_BILLS = select(CertifiedCopy.charge_id).where(_COPIED)
 _CHARGES: BindParameter[int] = bindparam("charges", expanding=True)  # the case's, by id
-_POSTED = LedgerEntry.charge_id.in_(_CHARGES)
+
+
+def _billed(charge_id: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    return charge_id.in_(_CHARGES) | charge_id.in_(_COPY_BILLS)
+
+
+_POSTED = _billed(LedgerEntry.charge_id)
 _POSTINGS = LedgerLine.entry_id.in_(select(LedgerEntry.id).where(_POSTED))
 # Two statements: to plan all of it as one takes PostgreSQL longer than to run both.
 _ROWS = Together(*PARTS)
 _PAPERS = Together(
-    select(ChargeLine).where(ChargeLine.charge_id.in_(_CHARGES)),
-    select(Payment).where(Payment.charge_id.in_(_CHARGES)),
-    select(Receipt).where(Receipt.charge_id.in_(_CHARGES)),
+    select(ChargeLine).where(_billed(ChargeLine.charge_id)),
+    select(Payment).where(_billed(Payment.charge_id)),
+    select(Receipt).where(_billed(Receipt.charge_id)),
     select(LedgerEntry).where(_POSTED),
     select(LedgerLine).where(_POSTINGS),
     select(Account).where(Account.id.in_(select(LedgerLine.account_id).where(_POSTINGS))),
@@ -51,6 +80,12 @@ _PAPERS = Together(
     .where(Entry.case_id == CASE, Entry.verb.in_(LOOKS))
     .order_by(Entry.at.desc(), Entry.id.desc())
     .limit(READERS),
+    select(CertifiedCopy).where(_COPIED),
+    select(Charge).where(Charge.id.in_(_COPY_BILLS)),
+    select(User.id, User.name, User.role).where(
+        User.id.in_(select(CertifiedCopy.requested_by).where(_COPIED))
+        | User.id.in_(select(Message.user_id).where(Message.case_id == CASE, ~Message.private))
+    ),
 )
 
 
@@ -122,7 +157,7 @@ class Bill:
 
 @dataclass(frozen=True)
 class CaseFile:
-    """``names`` are of every user who appears, by id. ``bills`` has the cancelled ones too.
+    """``names`` are of every user who appears, by id. ``bills`` has the cancelled ones too, and those of the copies.
 
     ``printed``: the case files issued of this case, newest first. They are not among its records: those are the
     applicant's. ``readers``: who saw the case or took something of it away, the latest first.
@@ -135,15 +170,28 @@ class CaseFile:
     requests: list[InformationRequest]
     recommendations: list[Recommendation]
     decision: Decision | None
+    decisions: list[Decision]  # the first, and each that corrected the one before it
     notes: list[Note]
     events: list[CaseEvent]
     bills: list[Bill]
     permits: list[IssuedPermit]
     records: list[Record]
     messages: list[Message]
+    corrections: list[Correction]
+    appeals: list[Appeal]
+    holds: list[SilenceHold]  # why silence could not decide when the time had run out, by day
     printed: list[Record]
     readers: list[Entry]
     names: dict[int, str]
+    advice: list[Advice]
+    visits: list[Inspection]
+    reports: list[InspectionReport]
+    copies: list[CertifiedCopy]  # of the records of the case
+    copy_bills: dict[int, Charge]  # by id
+    roles: dict[int, str | None]  # of who was written to, by id
+    flags: list[CaseFlag]  # the cleared and the lapsed ones too
+    routed: list[Any]  # entries of the log that name a team
+    legal_holds: list[LegalHold]  # those that stand
 
 
 def gather(session: Session, pack: Pack, case: Case, neighbours: Neighbours) -> CaseFile:
@@ -151,7 +199,7 @@ def gather(session: Session, pack: Pack, case: Case, neighbours: Neighbours) -> 
     definition = registry.service(case.service)
     rows = Rows.of(_ROWS.read(session, case=case.id))
     charges = [charge.id for charge in rows.charges]
-    *billing, messages, printed, readers = _PAPERS.read(
+    *billing, messages, printed, readers, copied, copy_bills, others = _PAPERS.read(
         session, case=case.id, charges=charges, subject=f"case:{case.id}"
     )
     around = neighbours(session, case)
@@ -161,17 +209,30 @@ def gather(session: Session, pack: Pack, case: Case, neighbours: Neighbours) -> 
         business=around.business,
         versions=_versions(session, definition, pack, case, rows.submissions),
         requests=rows.requests,
+        advice=rows.advice,
+        visits=rows.visits,
+        reports=rows.reports,
         recommendations=rows.recommendations,
         decision=rows.decision,
+        decisions=rows.decisions,
+        corrections=rows.corrections,
+        appeals=rows.appeals,
         notes=rows.notes,
         events=rows.events,
-        bills=_bills(rows.charges, *billing),
+        bills=_bills([*rows.charges, *copy_bills], *billing),
         permits=list(around.permits),
         records=rows.records,
         messages=messages,
+        holds=rows.holds,
         printed=printed[::-1],
         readers=sorted(readers, key=lambda entry: (entry.at, entry.id), reverse=True),
-        names=rows.names,
+        names=rows.names | {each.id: each.name for each in others},
+        copies=copied,
+        copy_bills={each.id: each for each in copy_bills},
+        roles={each.id: each.role for each in others},
+        flags=rows.all_flags,
+        routed=rows.routed,
+        legal_holds=rows.legal_holds,
     )
 
 

@@ -11,16 +11,21 @@ from sqlalchemy.orm import Session
 from app.audit import entries
 from app.cases import findings_lists
 from app.cases.case_file import Bill, CaseFile
+from app.cases.case_file_beside import ADVICE_LEAVES, VISIT_LEAVES
 from app.cases.registry import JsonObject
 from app.core.db import Base
 from app.fees import phones
 
 FORMAT = 1
 # What was typed and not sent is nobody's evidence; the rest serves the portal alone.
-_CASE_LEAVES = frozenset({"draft", "arguments", "search", "idempotency_key", "version", "clock_days_left"})
+_CASE_LEAVES = frozenset(
+    {"draft", "arguments", "search", "idempotency_key", "version", "clock_days_left", "clock_minutes_left"}
+)
 _RECORD_LEAVES = frozenset({"template", "attempts", "last_error"})
 _PAYMENT_LEAVES = frozenset({"msisdn", "checks", "next_check_at", "checked_at"})
+_APPEAL_LEAVES = frozenset({"soon_at", "overdue_at"})
 _MESSAGE_LEAVES = frozenset({"private", "attempts", "error", "read_at"})
+_COPY_LEAVES = frozenset({"idempotency_key"})
 _FINDING_LEAVES = frozenset({"version"})
 _ENTRY_LEAVES = frozenset({"searched", "session_id"})
 
@@ -39,7 +44,19 @@ def document(session: Session, file: CaseFile, *, auditor: bool = False) -> Json
         "submissions": [row(version.submission) for version in file.versions],
         "information_requests": [row(each) for each in file.requests],
         "recommendations": [row(each) for each in file.recommendations],
+        "advice": [row(each, ADVICE_LEAVES) for each in file.advice],
+        "visits": [row(each, VISIT_LEAVES) for each in file.visits],
+        "inspection_reports": [row(each) for each in file.reports],
         "decision": row(file.decision) if file.decision else None,
+        "decisions": [row(each) for each in file.decisions],
+        "corrections": [row(each) for each in file.corrections],
+        "appeals": [row(each, _APPEAL_LEAVES) for each in file.appeals],
+        "flags": [row(each) for each in file.flags],
+        "silence_holds": [row(each) for each in file.holds],
+        "legal_holds": [
+            {"number": each.number, "proceeding": each.proceeding, "since": each.placed_at.isoformat()}
+            for each in file.legal_holds
+        ],
         "notes": [row(each) for each in file.notes],
         "events": [row(each) for each in file.events],
         "bills": [_bill(bill) for bill in file.bills],
@@ -57,6 +74,7 @@ def document(session: Session, file: CaseFile, *, auditor: bool = False) -> Json
         ],
         "records": [row(each, _RECORD_LEAVES) for each in file.records],
         "messages": [row(each, _MESSAGE_LEAVES) for each in file.messages],
+        "certified_copies": [row(each, _COPY_LEAVES) for each in file.copies],
         "audit": _entries(session, file.case.id),
         **found,
     }

@@ -10,9 +10,19 @@ from sqlalchemy.orm import Session
 from app.audit import entries
 from app.audit import verbs as audit_verbs
 from app.audit.models import Entry
-from app.cases import grounds, numbering, verbs
+from app.cases import (
+    appeal_print,
+    case_file_beside,
+    case_file_flags,
+    case_file_proof,
+    grounds,
+    numbering,
+    silence_words,
+    teams,
+    verbs,
+)
 from app.cases.case_file import KIND, Bill, CaseFile, IssuedPermit, Version
-from app.cases.models import Outcome, Sentences
+from app.cases.models import Decision, Outcome, Sentences
 from app.cases.workflow import State
 from app.core import clock, i18n
 from app.core.i18n import gettext as _
@@ -72,6 +82,8 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             [_("About"), case.title],
             [_("State"), str(definition.workflow.official_title(State(case.state)))],
             [_("Agency"), agency],
+            [_("Team"), teams.name_of(pack, case.team) or None],
+            [_("Rules of teams and flags"), case.rules_version],
             [_("Applicant"), _name(file, case.applicant_id)],
             [_("Business"), f"{file.business.name} ({file.business.number})" if file.business else None],
             [_("Received"), _shown(case.submitted_at)],
@@ -79,7 +91,9 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             [_("Handled by"), _name(file, case.assigned_to)],
         ],
         "versions": [_version(file, version) for version in file.versions],
-        "decision": _decision(file),
+        "decision": _decision(file, file.decision),
+        "earlier_decisions": [_decision(file, each) for each in reversed(file.decisions[:-1])],
+        **appeal_print.parts(file),
         "recommendations": [
             [
                 _shown(each.recommended_at),
@@ -101,6 +115,12 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             ]
             for each in file.requests
         ],
+        "flags": case_file_flags.lines(file),
+        "silence_holds": silence_words.held(file.holds),
+        "legal_holds": [
+            [each.number, each.proceeding, i18n.format_datetime(each.placed_at)] for each in file.legal_holds
+        ],
+        **case_file_beside.lines(pack, file),
         "notes": [[_shown(each.written_at), _name(file, each.author_id), each.body] for each in file.notes],
         "bills": [_bill(bill) for bill in file.bills],
         "permits": [_permit(permit) for permit in file.permits],
@@ -108,7 +128,6 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             [each.title, each.number, _shown(each.issued_at), each.sha256 or _("being prepared")]
             for each in file.records
         ],
-        "messages": [[_shown(each.created_at), each.email, each.subject] for each in file.messages],
         "history": [
             [
                 _shown(each.at),
@@ -123,6 +142,7 @@ def data(session: Session, pack: Pack, actor: Actor, file: CaseFile) -> dict[str
             for each in latest
         ],
         "entries_left_out": max(0, count - len(latest)),
+        **case_file_proof.parts(session, file),
     }
 
 
@@ -146,7 +166,7 @@ def charge_title(state: str) -> str:
         ChargeState.DUE: _("To pay"),
         ChargeState.PAID: _("Paid"),
         ChargeState.CANCELLED: _("Cancelled"),
-        ChargeState.REFUNDED: _("Refunded"),
+        ChargeState.REFUNDED: _("Owed back"),
     }[ChargeState(state)]
 
 
@@ -208,21 +228,31 @@ def _with_conditions(reason: str, conditions: Sentences) -> str:
     return "\n".join([reason, _("On these conditions:"), *grounds.lines(conditions)])
 
 
-def _decision(file: CaseFile) -> list[Line]:
-    decision = file.decision
+def _decision(file: CaseFile, decision: Decision | None) -> list[Line]:
     if decision is None:
         return []
     return [
         [_("Outcome"), outcome_title(decision.outcome)],
-        [_("Decided by"), _name(file, decision.decided_by)],
+        [_("Decided by"), _decider(file, decision)],
         [_("Decided"), _shown(decision.decided_at)],
         [_("Reason"), grounds.told(decision.reasons, decision.reason) or "–"],
         [_("Conditions"), "\n".join(grounds.lines(decision.conditions)) or "–"],
+        [_("Legal basis"), decision.legal_ref or _("not kept then")],
         [_("Recommended by"), _name(file, decision.recommended_by) or "–"],
-        [_("Two people"), _("Yes") if decision.four_eyes else _("No: the rules let one official decide")],
+        [_("Two people"), _two_people(decision)],
         [_("SHA-256 of what was decided on"), decision.submission_sha256],
         [_("Rules in force"), decision.pack_version],
     ]
+
+
+def _decider(file: CaseFile, decision: Decision) -> str | None:
+    return _("Nobody: silence of the administration") if decision.by_silence else _name(file, decision.decided_by)
+
+
+def _two_people(decision: Decision) -> str:
+    if decision.by_silence:
+        return _("No: nobody decided in time")
+    return _("Yes") if decision.four_eyes else _("No: the rules let one official decide")
 
 
 def _bill(bill: Bill) -> dict[str, Any]:
@@ -230,6 +260,7 @@ def _bill(bill: Bill) -> dict[str, Any]:
     return {
         "facts": [
             [_("Bill number"), charge.reference],
+            [_("Bill for"), charge.title],
             [_("State"), charge_title(charge.state)],
             [_("Total"), str(charge.total)],
             [_("Issued"), _shown(charge.created_at)],

@@ -14,13 +14,25 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.audit import entries
-from app.cases import access, colleagues, deadlines, four_eyes, messages, numbering, registry
+from app.cases import (
+    access,
+    colleagues,
+    corrections,
+    deadlines,
+    four_eyes,
+    messages,
+    numbering,
+    registry,
+    settling,
+    standstill,
+)
+from app.cases import corrected_records as _corrected_records  # noqa: F401  # what the public reads of them
 from app.cases.guards import GUARDS, SHOWN
 from app.cases.models import Case, CaseEvent, Note, Submission
 from app.cases.rows import Rows
 from app.cases.steps import STEPS
 from app.cases.work import AskedField, Payload, Work, open_requests
-from app.cases.workflow import JUDGING, Action, State, Transition
+from app.cases.workflow import BY_SILENCE, JUDGING, Action, Clock, State, Transition
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, Problem, Stale
 from app.core.i18n import format_number
@@ -107,19 +119,22 @@ def perform(
         raise Invalid(Problem(message, "reason", "too_long"))
     if action in JUDGING:
         four_eyes.check_not_sender(actor, work.submission)
-    for guard in work.transition.guards:
+    corrections.check(action, actor, work.bars)
+    for guard in work.transition.every_guard:
         GUARDS[guard](work)
     refusal = work.transition.unless(work.context()) if work.transition.unless else None
     if refusal is not None:
         raise NotAllowed(refusal, code="condition")
+    settling.check(work)
     before, holder = State(work.case.state), work.case.assigned_to
     target = work.transition.target
     if step := STEPS.get(action):
         target = step(work) or target
     _move(work, target)
-    if effect := work.definition.effects.get(action):
+    if effect := work.definition.effects.get(BY_SILENCE.get(action, action)):
         effect(work.context())
     _remember(work, before, target, holder)
+    settling.close(work)
     return work.case
 
 
@@ -168,15 +183,19 @@ def available(session: Session, case: Case, actor: Actor, rows: Rows | None = No
     submission = rows.submission if rows is not None else _submission(session, case)
     work = Work(session, load.current(), definition, case, actor, allowed[0], "x", Payload(), submission)
     if rows is not None:
-        work.recommendation, work.charge = rows.recommendation, rows.charge
+        work.recommendation, work.charge, work.flags = rows.recommendation, rows.charge, rows.flags
         work.requests = [each for each in rows.requests if each.answered_at is None]
+        work.anew, work.bars = rows.anew(case), rows.bars(case)
     found = []
     for transition in allowed:
+        if transition.action is Action.CORRECT and rows is not None and any(each.open for each in rows.appeals):
+            continue
         work.transition = transition
         try:
             if transition.action in JUDGING:
                 four_eyes.check_not_sender(actor, work.submission)
-            for guard in transition.guards:
+            corrections.check(transition.action, actor, work.bars)
+            for guard in transition.every_guard:
                 if guard in SHOWN:
                     GUARDS[guard](work)
         except (NotAllowed, Stale):
@@ -189,13 +208,17 @@ def available(session: Session, case: Case, actor: Actor, rows: Rows | None = No
 
 def _move(work: Work, target: State) -> None:
     """Set the state: here and nowhere else."""
-    days = 0
+    days, hours = 0, None
     if work.submission is not None:
         days = work.definition.standard_days(work.pack, work.submission.data)
+        hours = work.definition.standard_hours(work.pack, work.submission.data)
     work.case.state = target.value
     work.case.version += 1
     work.case.updated_at = clock.now()
-    deadlines.apply(work.case, work.transition.clock, work.pack, days)
+    stopped = work.case.clock_days_left is not None
+    deadlines.apply(work.case, work.transition.clock, work.pack, days, hours)
+    if stopped or work.transition.clock is Clock.PAUSE:
+        standstill.kept(work.session, work.pack, work.case)
     work.session.flush()
 
 
@@ -240,6 +263,7 @@ def _remember(work: Work, before: State, after: State, holder: int | None) -> No
             "pack": work.pack.version,
             **({"reasons": [each["code"] for each in work.reasons]} if work.reasons else {}),
             **({"conditions": [each["code"] or "own" for each in work.conditions]} if work.conditions else {}),
+            **({"corrects": work.anew.earlier.id} if work.anew is not None else {}),
             **_by_whom(work, holder),
         },
         authority=work.transition.permission.value if work.transition.permission else "",

@@ -16,9 +16,11 @@ from sqlalchemy.orm import Session, aliased
 
 from app import notifications
 from app.audit import entries
+from app.cases import appeal_morning, silence
 from app.cases import verbs as _verbs  # noqa: F401  # registers those of the marks
 from app.cases.grouping import in_states
 from app.cases.models import Case, Escalation, MorningReport
+from app.cases.silence_notices import Coming
 from app.cases.workflow import ON_DESK, State
 from app.core import clock
 from app.identity import absences
@@ -44,12 +46,13 @@ def horizon(pack: Pack, now: datetime) -> datetime:
     return working_days.add(pack, now, 1)
 
 
-@queue.task(MORNING)
+@queue.task(MORNING, queue="bulk")
 def morning(session: Session) -> None:
     pack, now = load.current(), clock.now()
     if not working_days.is_working_day(pack, clock.today(pack.zone)):
         return
     marked = sum(mark(session, level, now, pack) for level in Level)
+    marked += appeal_morning.mark(session, now, pack)
     if marked >= BATCH:  # the first morning of a busy portal: tell people once all are marked
         queue.enqueue(session, MORNING)
         return
@@ -95,13 +98,18 @@ def marked(session: Session, case_ids: list[int]) -> set[int]:
 
 @dataclass
 class Told:
-    """What one person's message says: their own cases, and the overdue ones of the agencies they supervise."""
+    """What one person's message says: their own cases, and what is late, or soon too late, where they supervise."""
 
     late: int = 0
     soon: int = 0
     named: list[str] = field(default_factory=list)
     team_late: int = 0
     team_named: list[str] = field(default_factory=list)
+    appeals: int = 0  # they may decide on
+    appeals_late: int = 0
+    appeals_stuck: int = 0  # nobody may decide on
+    silent: list[Coming] = field(default_factory=list)  # the first of what silence will decide within a working day
+    silent_in_all: int = 0
 
 
 def tell(session: Session, now: datetime, pack: Pack) -> None:
@@ -112,6 +120,12 @@ def tell(session: Session, now: datetime, pack: Pack) -> None:
     for user_id, late, named in _of_supervisors(session, now):
         told = reports.setdefault(user_id, Told())
         told.team_late, told.team_named = told.team_late + late, [*told.team_named, *named][:NAMED]
+    for user_id, lines in silence.coming(session, now, horizon(pack, now), pack).items():
+        told = reports.setdefault(user_id, Told())
+        told.silent, told.silent_in_all = lines[:NAMED], len(lines)
+    for user_id, count in appeal_morning.counts(session, now).items():
+        told = reports.setdefault(user_id, Told())
+        told.appeals, told.appeals_late, told.appeals_stuck = count.waiting, count.late, count.stuck
     if not reports:
         return
     day = clock.today(pack.zone)
@@ -122,8 +136,19 @@ def tell(session: Session, now: datetime, pack: Pack) -> None:
             session,
             user_id=user_id,
             template="desk_morning",
-            values={**vars(told), "path": "/desk?mine=1" if told.late or told.soon else "/desk?group=overdue"},
+            values={**vars(told), "path": _path(told)},
         )
+
+
+def _path(told: Told) -> str:
+    """Where most of what is told can be acted on."""
+    if told.late or told.soon:
+        return "/desk?mine=1"
+    if told.team_late:
+        return "/desk?group=overdue"
+    if told.appeals:
+        return "/desk/appeals"
+    return "/desk" if told.silent else "/"
 
 
 def _of_holders(session: Session, now: datetime, pack: Pack) -> Iterable[tuple[int, int, int, list[str]]]:

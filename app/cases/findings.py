@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import entries
 from app.audit.verbs import register
-from app.cases import access, numbering
+from app.cases import access, findings_notices, numbering
 from app.cases.findings_models import (
     ACTION_TITLES,
     CaseMark,
@@ -169,6 +169,7 @@ def send(session: Session, pack: Pack, actor: Actor, finding: Finding, case: Cas
     _remember(
         session, actor, finding, case, FindingAction.SEND, FindingState.DRAFT, {"due_at": finding.due_at.isoformat()}
     )
+    findings_notices.sent(session, finding, case)
     return finding
 
 
@@ -259,6 +260,7 @@ def answer(
     finding.state = FindingState.ANSWERED.value
     said = {"answer": finding.answer, "done": finding.done, "by_decider": finding.by_decider}
     _remember(session, actor, finding, case, FindingAction.ANSWER, FindingState.SENT, said)
+    findings_notices.answered(session, finding, case)
     return finding
 
 

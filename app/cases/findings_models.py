@@ -115,6 +115,7 @@ class Finding(Base):
     accepted: Mapped[bool | None]
     conclusion: Mapped[str] = mapped_column(default="")
     withdrawn_reason: Mapped[str] = mapped_column(default="")
+    overdue_told_at: Mapped[datetime | None]  # when the agency was told that its answer is late
 
 
 class FindingEvent(Base):

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, and_, bindparam, or_, true
+from sqlalchemy import ColumnElement, and_, bindparam, true
 
-from app.cases.assignment import Hand
+from app.cases.assignment import Hand, trained_for
 from app.cases.models import Case
 from app.cases.workflow import ON_DESK, State
 from app.core import clock
@@ -53,7 +53,9 @@ def in_states(*states: State) -> ColumnElement[bool]:
 def condition(group: Group, times: Times, hand: Hand, *, placed: bool = False) -> ColumnElement[bool]:
     """Of cases. ``placed``: the statement says already that they are on the desk, or wait for the applicant."""
     absent = hand.absent
-    held_by_absent = and_(Case.assigned_to.in_(absent), Case.state == State.IN_REVIEW.value)
+    held_by_absent = and_(
+        Case.assigned_to.in_(absent), Case.state == State.IN_REVIEW.value, trained_for(hand.skills)
+    )  # fmt: skip
     states = {Group.STAND_IN: {State.IN_REVIEW}, Group.NEW: {State.SUBMITTED}, Group.WAITING: {State.RETURNED}}
     states[Group.UNDER_WAY] = {State.IN_REVIEW, State.RECOMMENDED}
     of_states = true() if placed and group in {Group.OVERDUE, Group.TODAY} else in_states(*states.get(group, ON_DESK))
@@ -68,7 +70,7 @@ def condition(group: Group, times: Times, hand: Hand, *, placed: bool = False) -
             due = and_(Case.due_at >= times.now, Case.due_at <= times.closing)
         case _:
             due = Case.due_at > times.closing
-    others = or_(Case.assigned_to.is_(None), ~held_by_absent) if absent else true()
+    others = held_by_absent.is_not(True) if absent else true()
     return and_(of_states, due, others)
 
 
@@ -76,7 +78,8 @@ def group_of(case: Case, times: Times, hand: Hand) -> Group:
     state = State(case.state)
     if state is State.RETURNED:
         return Group.WAITING
-    if state is State.IN_REVIEW and case.assigned_to in hand.absent:
+    stands_in = case.assigned_to in hand.absent and hand.skills.fit(case.service, case.permit_kind, case.office)
+    if state is State.IN_REVIEW and stands_in:
         return Group.STAND_IN
     assert case.due_at is not None  # on the desk the clock runs
     if case.due_at < times.now:

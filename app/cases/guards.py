@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.cases import drafts, four_eyes
+from app.cases import drafts, flags, four_eyes, standing_in
 from app.cases.models import Outcome
 from app.cases.work import Work
 from app.cases.workflow import Action, Guard, State
@@ -46,6 +46,11 @@ def _assigned(work: Work) -> None:
     if work.transition.action is Action.RELEASE_CASE and work.actor.role is Role.SUPERVISOR:
         return  # who fell ill or left must not hold a case for ever
     if work.case.assigned_to != work.actor.user_id and not work.stands_in:
+        if standing_in.named(work.session, work.case, work.actor.user_id):
+            raise NotAllowed(
+                _("You stand in for a colleague, but this kind of case is not among those you are trained for."),
+                code="not_trained",
+            )
         raise NotAllowed(_("Take the case first: it is not assigned to you."), code="not_assigned")
 
 
@@ -60,6 +65,10 @@ def _same_submission(work: Work) -> None:
     four_eyes.check_same_submission(work.recommendation, work.submission, outcome.value)
 
 
+def _unflagged(work: Work) -> None:
+    flags.check_may_approve(work.flags, work.actor, two=Guard.FOUR_EYES in work.transition.guards)
+
+
 GUARDS: dict[Guard, Callable[[Work], None]] = {
     Guard.COMPLETE: _complete,
     Guard.DECLARED: _declared,
@@ -68,6 +77,7 @@ GUARDS: dict[Guard, Callable[[Work], None]] = {
     Guard.ASSIGNED: _assigned,
     Guard.FOUR_EYES: _two_people,
     Guard.SAME_SUBMISSION: _same_submission,
+    Guard.UNFLAGGED: _unflagged,
 }
 # Those a button is hidden for; the others are said when the form is sent.
-SHOWN = frozenset({Guard.PAID, Guard.ASSIGNED, Guard.FOUR_EYES, Guard.SAME_SUBMISSION})
+SHOWN = frozenset({Guard.PAID, Guard.ASSIGNED, Guard.FOUR_EYES, Guard.SAME_SUBMISSION, Guard.UNFLAGGED})

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app import notifications
 from app.cases import grounds
 from app.cases.colleagues import Colleague
-from app.cases.models import Case, Submission
+from app.cases.models import Case, Outcome, Submission
 from app.cases.work import Work, open_requests
 from app.cases.workflow import Action, State
 from app.identity import memberships
@@ -18,6 +18,9 @@ _TEMPLATES: dict[Action, str] = {
     Action.APPROVE: "case_approved",
     Action.REFUSE: "case_refused",
     Action.CANCEL: "case_cancelled",
+    Action.CORRECT: "correction_opened",
+    Action.DEEM_APPROVED: "case_deemed_approved",
+    Action.DEEM_REFUSED: "case_deemed_refused",
 }
 
 
@@ -27,7 +30,10 @@ def tell(work: Work, state: State) -> None:
     template = _TEMPLATES.get(action)
     if action is Action.SUBMIT or (action is Action.CONFIRM_PAYMENT and state is State.SUBMITTED):
         template = "case_submitted"
-    if template is None:
+    anew = work.anew
+    if anew is not None and template in {"case_approved", "case_refused"}:
+        template = "decision_corrected"
+    if template is None or work.payload.appeal is not None:  # who appealed is told by ``appeals``
         return
     answer_by = open_requests(session, case)[-1].due_at if action is Action.ASK else None
     for user_id in readers(session, case):
@@ -43,6 +49,9 @@ def tell(work: Work, state: State) -> None:
                 "conditions": grounds.telling(work.conditions, "") if action is Action.APPROVE else "",
                 "answer_by": answer_by,
                 "deadline": case.due_at,
+                "approved": state is State.APPROVED,
+                "confirmed": anew is not None and work.confirms,
+                "issued": anew is not None and anew.earlier.outcome == Outcome.APPROVE,
                 "awaiting_payment": state is State.AWAITING_PAYMENT,
                 "path": f"/cases/{case.reference}",
             },

@@ -1,13 +1,24 @@
 """Cases and all that hangs on one: submissions, what happened, requests, recommendations, decisions, notes."""
 
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.cases import findings_models  # noqa: F401  (whoever knows the package's tables knows these)
+from app.cases import (  # whoever knows the package's tables knows these
+    advice_models,  # noqa: F401
+    appeal_models,
+    findings_models,  # noqa: F401
+    inspection_models,  # noqa: F401
+    retention_models,  # noqa: F401
+    silence_models,  # noqa: F401
+)
+from app.cases import copies_models as _copies_models  # noqa: F401
+from app.cases.escalation_models import Escalation as Escalation
+from app.cases.escalation_models import MorningReport as MorningReport
+from app.cases.flags_models import CASE_ARGUMENTS, Routed
 from app.cases.workflow import ON_DESK, State
 from app.core.db import Base, BigId, foreign_key
 
@@ -24,7 +35,7 @@ class Outcome(StrEnum):
     REFUSE = "refuse"
 
 
-class Case(Base):
+class Case(Routed, Base):
     """One application or declaration on its way through an agency. Only ``cases.engine`` writes ``state``."""
 
     __tablename__ = "cases"
@@ -33,6 +44,7 @@ class Case(Base):
         CheckConstraint(f"state IN ({STATES_SQL})", name="state_known"),
         CheckConstraint("state IN ('draft', 'withdrawn') OR current_submission_id IS NOT NULL", name="submitted"),
         CheckConstraint("state IN ('draft', 'withdrawn') OR agency IS NOT NULL", name="has_agency"),
+        *appeal_models.of_cases(),
         Index(
             "ix_cases_desk",
             "agency",
@@ -59,6 +71,7 @@ class Case(Base):
             "decided_at",
             postgresql_where=text("decided_at IS NOT NULL AND likeness <> ''"),
         ),
+        *CASE_ARGUMENTS,
     )
 
     id: Mapped[BigId]
@@ -79,11 +92,14 @@ class Case(Base):
     submitted_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     clock_days_left: Mapped[int | None]  # working days left, kept while the applicant holds the case
+    clock_minutes_left: Mapped[int | None]  # the same of a promise in office hours
     assigned_to: Mapped[int | None] = foreign_key("users.id", nullable=True)
     # What an official may need training for, from what was sent.
     permit_kind: Mapped[str | None]
     office: Mapped[str | None]
-    decided_at: Mapped[datetime | None]
+    decided_at: Mapped[datetime | None]  # of the decision in force
+    correction_id: Mapped[int | None]  # the correction that is under way: no decision is in force until it is done
+    disposed_at: Mapped[datetime | None]  # what it said is destroyed: a trigger lets nothing of it change any more
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
 
@@ -189,17 +205,19 @@ class Recommendation(Base):
     reason: Mapped[str]
     reasons: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     conditions: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
+    checks: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))  # ``cases.rested``
     recommended_by: Mapped[int] = foreign_key("users.id")
     recommended_at: Mapped[datetime]
     voided_at: Mapped[datetime | None]
 
 
 class Decision(Base):
-    """The decision of a case, one for each case.
+    """The decision of a case: one first, and each later one corrects the one before it (``corrects_id``).
 
     Four eyes stands here in the schema: the composite keys make ``recommended_by``, ``submitted_by`` and the
     submission's hash those of the rows they point to, and the checks keep who decides apart from the other two.
-    ``four_eyes`` is false only for a workflow that lets one official decide (a green-lane release).
+    ``four_eyes`` is false only for a workflow that lets one official decide (a green-lane release), and for what
+    nobody decided: the agency's silence, where the pack says what that means (``cases.silence``).
     """
 
     __tablename__ = "decisions"
@@ -231,8 +249,14 @@ class Decision(Base):
         ),
         CheckConstraint("recommended_by IS NULL OR recommended_by <> decided_by", name="two_people"),
         CheckConstraint("submitted_by <> decided_by", name="not_the_applicant"),
+        *appeal_models.of_decisions(),
         CheckConstraint(
             "recommended_by IS NULL OR recommended_by <> submitted_by", name="not_recommended_by_applicant"
+        ),
+        CheckConstraint("(decided_by IS NULL) = by_silence", name="nobody_by_silence"),
+        CheckConstraint(
+            "NOT by_silence OR (NOT four_eyes AND recommendation_id IS NULL AND recommended_by IS NULL)",
+            name="silence_alone",
         ),
         Index(
             "ix_decisions_recommendation",
@@ -249,7 +273,8 @@ class Decision(Base):
     )
 
     id: Mapped[BigId]
-    case_id: Mapped[int] = foreign_key("cases.id", unique=True)
+    case_id: Mapped[int] = foreign_key("cases.id", index=False)
+    corrects_id: Mapped[int | None]  # the decision this one stands in place of
     submission_id: Mapped[int]
     submission_sha256: Mapped[str]
     submitted_by: Mapped[int]
@@ -260,7 +285,10 @@ class Decision(Base):
     reason: Mapped[str]
     reasons: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     conditions: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
-    decided_by: Mapped[int] = foreign_key("users.id")
+    checks: Mapped[Sentences] = mapped_column(default=list, server_default=text("'[]'::jsonb"))  # none: not kept then
+    legal_ref: Mapped[str] = mapped_column(default="", server_default="")  # of the service, by the rules of the day
+    decided_by: Mapped[int | None] = foreign_key("users.id", nullable=True)
+    by_silence: Mapped[bool] = mapped_column(default=False, server_default=text("false"))
     decided_at: Mapped[datetime]
     pack_version: Mapped[str]
 
@@ -276,28 +304,6 @@ class Note(Base):
     body: Mapped[str]
     mentions: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     written_at: Mapped[datetime]
-
-
-class Escalation(Base):
-    """A case was marked as due soon or overdue: once for each level."""
-
-    __tablename__ = "case_escalations"
-    __table_args__ = (CheckConstraint("level IN ('due_soon', 'overdue')", name="level_known"),)
-
-    case_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("cases.id"), primary_key=True)
-    level: Mapped[str] = mapped_column(primary_key=True)
-    due_at: Mapped[datetime]  # as it was then
-    marked_at: Mapped[datetime]
-
-
-class MorningReport(Base):
-    """Who was told about their cases on a day, so that nobody is told twice."""
-
-    __tablename__ = "morning_reports"
-    __table_args__ = (Index("ix_morning_reports_day", "day"),)
-
-    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
-    day: Mapped[date] = mapped_column(primary_key=True)
 
 
 class CaseCounter(Base):
@@ -324,6 +330,7 @@ class Bundle(Base):
     ``missing`` counts papers that could not be put in; ``sha256`` of an expired one stays, its bytes do not. Of a
     sample, ``population`` counts what it was drawn from, ``population_sha256`` is over its references in order
     (``sampling``), and the store has the list itself under ``population_file_sha256`` until the bundle expires.
+    ``log_size`` is that of the head its proofs are for, once it is whole.
     """
 
     __tablename__ = "bundles"
@@ -353,6 +360,7 @@ class Bundle(Base):
     missing: Mapped[int] = mapped_column(default=0)
     sha256: Mapped[str | None]
     size: Mapped[int | None]
+    log_size: Mapped[int | None]
     created_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]

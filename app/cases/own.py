@@ -40,5 +40,8 @@ def _latest(whose: ColumnElement[bool], states: Collection[State]) -> Select[Cas
         "states", sorted(states), expanding=True, literal_execute=True, unique=True
     )
     return (
-        select(Case).where(whose, Case.state.in_(values)).order_by(Case.updated_at.desc(), Case.id.desc()).limit(MOST)
+        select(Case)
+        .where(whose, Case.state.in_(values), Case.disposed_at.is_(None))
+        .order_by(Case.updated_at.desc(), Case.id.desc())
+        .limit(MOST)
     )

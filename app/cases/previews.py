@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.cases import engine, registry
 from app.cases.models import Case
+from app.cases.work import Payload
 from app.cases.workflow import Action
 from app.core import i18n
 from app.core.i18n import gettext as _
@@ -26,7 +27,9 @@ def of_approval(session: Session, case: Case, actor: Actor) -> Preview | None:
     already = {record.id for record in records.for_case(session, case.id)}
     attempt = session.begin_nested()
     try:
-        engine.perform(session, case, Action.APPROVE, actor, version=case.version)
+        engine.perform(
+            session, case, Action.APPROVE, actor, version=case.version, payload=Payload(without_waiting="draft")
+        )
         made = [record for record in records.for_case(session, case.id) if record.id not in already]
         kinds = registry.service(case.service).record_kinds
         found = next((record for record in made if record.kind in kinds), None)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy.orm import Session
 
+from app.cases.routing import Traits
 from app.cases.workflow import Action, Workflow
 from app.core.errors import Problem
 from app.core.i18n import Text
@@ -13,6 +15,7 @@ from app.core.money import Money
 from app.jurisdictions.model import FeeRule, Pack
 
 if TYPE_CHECKING:
+    from app.cases.corrections import Anew
     from app.cases.measures import Amount, Layer
     from app.cases.models import Case, Submission
     from app.identity.actor import Actor
@@ -99,7 +102,9 @@ class CaseContext:
     data: JsonObject = field(default_factory=dict)  # clean answers by step key
     reason: str = ""
     conditions: tuple[JsonObject, ...] = ()  # of an approval, as ``cases.grounds`` keeps them
+    silence: tuple[JsonObject, ...] = ()  # on which rule nobody's silence decides, kept in the same way
     no_answer: Callable[[], bool] = lambda: False  # whether all the applicant was asked has run out of time
+    anew: "Anew | None" = None  # the decision that is being corrected
 
 
 @dataclass(frozen=True)
@@ -140,8 +145,12 @@ class ServiceDefinition:
     prefill: Callable[[Session, Pack, "Case", JsonObject], dict[str, JsonObject]]
     # What makes two cases alike: the kind, a colon, and the goods or activity in short.
     likeness: Callable[[Pack, JsonObject], str] = lambda pack, data: ""
+    standard_hours: Callable[[Pack, JsonObject], int | None] = lambda pack, data: None  # where it is less than a day
+    # The law or order by which it decides, as the pack of the day names it.
+    legal_basis: Callable[[Pack, JsonObject], str] = lambda pack, data: ""
     fee_base: Callable[[Pack, JsonObject], Money | None] = lambda pack, data: None  # what a percentage is taken of
     handling: Callable[[Pack, JsonObject], Handling] = lambda pack, data: Handling()
+    traits: Callable[[Pack, JsonObject, date], Traits] = lambda pack, data, day: Traits()  # on the day it was sent
     review_template: str | None = None  # an extra panel for the reviewer
     layers: "tuple[Layer, ...]" = ()  # what an auditor's sample of its cases may be layered by
     amounts: "tuple[Amount, ...]" = ()  # or weighted by

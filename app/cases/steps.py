@@ -6,12 +6,12 @@ from dataclasses import replace
 from sqlalchemy import select
 
 from app import notifications
-from app.cases import assignment, four_eyes, submitting
+from app.cases import assignment, corrections, flags, four_eyes, rested, submitting
 from app.cases.models import Decision, InformationRequest, Outcome, Recommendation
 from app.cases.work import Work, open_requests
-from app.cases.workflow import Action, Clock, Guard, State
+from app.cases.workflow import BY_SILENCE, Action, Clock, Guard, State
 from app.core import clock
-from app.core.errors import Invalid, Problem
+from app.core.errors import Invalid, NotAllowed, Problem
 from app.core.i18n import gettext as _
 from app.fees import charges
 from app.identity.actor import Role
@@ -35,12 +35,15 @@ def _submit(work: Work) -> State | None:
     handling = work.definition.handling(work.pack, answers)
     work.case.permit_kind, work.case.office = handling.permit_kind, handling.office
     if not first:
+        flags.run_on(work.session, work.definition, work.pack, work.case, work.submission, work.actor)
         _answer_requests(work)
         four_eyes.void(work.session, work.case)
         if work.case.agency != before:
+            work.case.clock_minutes_left = None
             work.case.clock_days_left = None  # the promise of the agency that gets it now, not what another left over
         return _to_holder(work)
     work.case.submitted_at = clock.now()
+    flags.run_on(work.session, work.definition, work.pack, work.case, work.submission, work.actor)
     charge = charges.assess(
         work.session,
         pack=work.pack,
@@ -148,6 +151,7 @@ def _recommend(work: Work) -> None:
             reason=work.reason,
             reasons=work.reasons,
             conditions=work.conditions,
+            checks=rested.checks(work),
             recommended_by=work.actor.user_id,
             recommended_at=clock.now(),
         )
@@ -163,12 +167,18 @@ def _send_back(work: Work) -> State | None:
 
 def _decide(work: Work) -> None:
     assert work.submission is not None
+    silent, anew = work.transition.action in BY_SILENCE, work.anew
+    if silent:
+        four_eyes.void(work.session, work.case)  # what was recommended was not decided
     two = Guard.FOUR_EYES in work.transition.guards
+    if anew is not None and not two:
+        raise NotAllowed(_("A decision that corrects another needs two people."), code="four_eyes")
     recommendation = work.recommendation if two else None
     work.case.decided_at = clock.now()
     work.session.add(
         Decision(
             case_id=work.case.id,
+            corrects_id=anew.earlier.id if anew is not None else None,
             submission_id=work.submission.id,
             submission_sha256=work.submission.sha256,
             submitted_by=work.submission.submitted_by,
@@ -179,12 +189,16 @@ def _decide(work: Work) -> None:
             reason=work.reason,
             reasons=work.reasons,
             conditions=work.conditions,
-            decided_by=work.actor.user_id,
+            checks=rested.checks(work),
+            legal_ref=rested.legal_ref(work),
+            decided_by=None if silent else work.actor.user_id,
+            by_silence=silent,
             decided_at=work.case.decided_at,
             pack_version=work.pack.version,
         )
     )
     work.session.flush()
+    work.case.correction_id = None
 
 
 def _give_up(work: Work) -> None:
@@ -204,5 +218,8 @@ STEPS: dict[Action, Callable[[Work], State | None]] = {
     Action.SEND_BACK: _send_back,
     Action.APPROVE: _decide,
     Action.REFUSE: _decide,
+    Action.DEEM_APPROVED: _decide,
+    Action.DEEM_REFUSED: _decide,
     Action.WITHDRAW: _give_up,
+    Action.CORRECT: corrections.open_again,
 }

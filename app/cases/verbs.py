@@ -20,6 +20,9 @@ _ACTIONS: dict[Action, Text] = {
     Action.REFUSE: _l("Refused"),
     Action.WITHDRAW: _l("Withdrawn"),
     Action.CANCEL: _l("Cancelled"),
+    Action.CORRECT: _l("Decision opened again to be corrected"),
+    Action.DEEM_APPROVED: _l("Granted by silence of the administration"),
+    Action.DEEM_REFUSED: _l("Refused by silence of the administration"),
 }
 
 for action in Action:  # an action without a title fails here, at start-up
@@ -31,6 +34,10 @@ register("case.previewed", _l("Draft of the document looked at"))
 register("case.chosen", _l("Case chosen out of turn"))
 register("case.due_soon", _l("Case is due within a working day"))
 register("case.overdue", _l("Case is overdue"))
+register("case.routed", _l("Rules changed the team or the flags"))
+register("case.flag_cleared", _l("Flag cleared"))
+register("case.moved_to_team", _l("Moved to another team"))
+register("case.silence_held", _l("Time ran out, but silence could not decide"))
 
 
 def happened(workflow: Workflow, event: CaseEvent) -> Text:

@@ -6,15 +6,16 @@ from functools import cached_property
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.cases import drafts, four_eyes, grounds, registry
+from app.cases import corrections, drafts, flags, four_eyes, grounds, registry, standing_in
+from app.cases.flags_models import CaseFlag
 from app.cases.models import Case, InformationRequest, Outcome, Recommendation, Sentences, Submission
-from app.cases.workflow import Action, Guard, Transition
+from app.cases.registry import JsonObject
+from app.cases.workflow import BY_SILENCE, Action, Guard, State, Transition
 from app.core import clock
 from app.core.errors import Invalid, Problem
 from app.core.i18n import gettext as _
 from app.fees import charges
 from app.fees.models import Charge
-from app.identity import absences
 from app.identity.actor import Actor
 from app.jurisdictions.model import Pack, ReasonUse
 
@@ -23,6 +24,7 @@ _USES: dict[Action, ReasonUse] = {
     Action.RECOMMEND: "recommend",
     Action.REFUSE: "refuse",
     Action.CANCEL: "cancel",
+    Action.CORRECT: "correct",
 }
 
 
@@ -57,6 +59,9 @@ class Payload:
     own_conditions: tuple[str, ...] = ()  # in the official's own words
     answer_days: int | None = None  # working days the applicant has to answer; None: as many as the pack says
     to: int | None = None  # the colleague a case is handed to
+    without_waiting: str = ""  # why who decides does not wait for advice or a visit
+    appeal: int | None = None  # the one that was allowed, which a correction follows
+    silence: tuple[JsonObject, ...] = ()  # the portal's own: the rule by which silence decides, as rows keep it
 
 
 @dataclass
@@ -77,6 +82,8 @@ class Work:
     @cached_property
     def reasons(self) -> Sentences:
         """What was chosen from the list for this action, as rows keep it."""
+        if self.transition.action in BY_SILENCE:
+            return list(self.payload.silence)
         use = _USES.get(self.transition.action)
         if use == "recommend" and self.payload.outcome is Outcome.REFUSE:
             use = "refuse"
@@ -105,6 +112,11 @@ class Work:
         return four_eyes.standing(self.session, self.case)
 
     @cached_property
+    def flags(self) -> list[CaseFlag]:
+        """Those that stand or were cleared."""
+        return flags.of_case(self.session, self.case.id)
+
+    @cached_property
     def charge(self) -> Charge | None:
         """The bill of the case."""
         return charges.for_case(self.session, self.case.id)
@@ -112,15 +124,33 @@ class Work:
     @cached_property
     def stands_in(self) -> bool:
         """Whether the actor is who acts for the absent holder of the case."""
-        holder, user = self.case.assigned_to, self.actor.user_id
-        return None not in {holder, user} and holder != user and absences.delegate_of(self.session, holder) == user
+        return standing_in.may(self.session, self.case, self.actor.user_id)
 
     def context(self) -> registry.CaseContext:
         data = self.evaluation.answers if self.evaluation else (self.submission.data if self.submission else {})
         return registry.CaseContext(
             self.session, self.pack, self.case, self.actor, self.submission, data, self.reason, tuple(self.conditions),
-            self.no_answer,
+            self.payload.silence, self.no_answer, self.anew,
         )  # fmt: skip
+
+    @cached_property
+    def anew(self) -> corrections.Anew | None:
+        """The decision that is being corrected, if one is."""
+        return corrections.under_way(self.session, self.case)
+
+    @property
+    def confirms(self) -> bool:
+        """Whether what is decided here changes nothing about the decision that is being corrected."""
+        target, submission = self.transition.target, self.submission
+        outcome = Outcome.APPROVE if target is State.APPROVED else Outcome.REFUSE
+        return self.anew is not None and self.anew.confirms(
+            outcome.value, self.conditions, submission.id if submission is not None else None
+        )
+
+    @cached_property
+    def bars(self) -> corrections.Bars:
+        """Who may not act in the correction that is under way."""
+        return corrections.bars_of(self.session, self.case)
 
     @cached_property
     def requests(self) -> list[InformationRequest]:

@@ -36,6 +36,9 @@ class Action(StrEnum):
     REFUSE = "refuse"
     WITHDRAW = "withdraw"
     CANCEL = "cancel"  # by the agency after approval: a released declaration, for instance
+    CORRECT = "correct"  # a decision was wrong: the case is reviewed and decided anew
+    DEEM_APPROVED = "deem_approved"  # by the portal, when silence is consent
+    DEEM_REFUSED = "deem_refused"  # or refusal
 
 
 TERMINAL = frozenset({State.APPROVED, State.REFUSED, State.WITHDRAWN, State.CANCELLED})
@@ -43,8 +46,11 @@ WITH_APPLICANT = frozenset({State.DRAFT, State.AWAITING_PAYMENT, State.RETURNED}
 OPEN = frozenset({State.SUBMITTED, State.IN_REVIEW, State.RETURNED, State.RECOMMENDED})
 ON_DESK = frozenset({State.SUBMITTED, State.IN_REVIEW, State.RECOMMENDED})
 
+# What silence does as a decision would have done it.
+BY_SILENCE = {Action.DEEM_APPROVED: Action.APPROVE, Action.DEEM_REFUSED: Action.REFUSE}
+
 # Never done by who sent the case.
-JUDGING = frozenset({Action.RECOMMEND, Action.SEND_BACK, Action.APPROVE, Action.REFUSE, Action.CANCEL})
+JUDGING = frozenset({Action.RECOMMEND, Action.SEND_BACK, Action.APPROVE, Action.REFUSE, Action.CANCEL, Action.CORRECT})
 
 STATE_TITLES: dict[State, Text] = {
     State.DRAFT: _l("Draft"),
@@ -93,6 +99,7 @@ class Guard(StrEnum):
     ASSIGNED = "assigned"  # the case is this official's
     FOUR_EYES = "four_eyes"  # the decider is not who recommended
     SAME_SUBMISSION = "same_submission"  # what was recommended is what is decided
+    UNFLAGGED = "unflagged"  # no blocking flag stands: of whatever leads to an approval
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,11 @@ class Transition:
     guards: tuple[Guard, ...] = ()
     clock: Clock = Clock.KEEP
     unless: Callable[[Any], Text | None] | None = None  # given the CaseContext: why not now, or None
+
+    @property
+    def every_guard(self) -> tuple[Guard, ...]:
+        """With the one that no workflow may leave out."""
+        return (*self.guards, Guard.UNFLAGGED) if self.target is State.APPROVED else self.guards
 
 
 @dataclass(frozen=True)
@@ -166,10 +178,24 @@ def _may_still_answer(context: Any) -> Text | None:
     return _l("The applicant was asked and may still answer.")
 
 
+def _not_while_corrected(context: Any) -> Text | None:
+    """What an earlier decision issued hangs on the new one."""
+    if context.anew is None:
+        return None
+    return _l("The decision on this case is being corrected. It can no longer be withdrawn.")
+
+
 def standard_workflow(
-    *, extra: Iterable[Transition] = (), state_titles: dict[State, Text] | None = None, words: Words = APPLICATION
+    *,
+    extra: Iterable[Transition] = (),
+    state_titles: dict[State, Text] | None = None,
+    words: Words = APPLICATION,
+    correctable: Iterable[State] = (State.APPROVED, State.REFUSED),
 ) -> Workflow:
-    """The reviewed, four-eyes workflow most services share; ``extra`` transitions are looked at first."""
+    """The reviewed, four-eyes workflow most services share; ``extra`` transitions are looked at first.
+
+    ``correctable``: the decided states from which a case can be decided anew.
+    """
     desk = (State.SUBMITTED, State.IN_REVIEW)
     return Workflow(
         (
@@ -284,13 +310,30 @@ def standard_workflow(
                 Guard.SAME_SUBMISSION,
                 clock=Clock.STOP,
             ),
-            _t(
+            *(
+                _t(action, ON_DESK, target, None, title, Guard.PAID, clock=Clock.STOP)
+                for action, target, title in (
+                    (Action.DEEM_APPROVED, State.APPROVED, _l("Granted by silence of the administration")),
+                    (Action.DEEM_REFUSED, State.REFUSED, _l("Refused by silence of the administration")),
+                )
+            ),
+            Transition(
                 Action.WITHDRAW,
-                [State.DRAFT, State.AWAITING_PAYMENT, State.RETURNED, *desk, State.RECOMMENDED],
+                frozenset({State.DRAFT, State.AWAITING_PAYMENT, State.RETURNED, *desk, State.RECOMMENDED}),
                 State.WITHDRAWN,
                 Permission.CASE_EDIT_OWN,
                 _l("Withdraw"),
                 clock=Clock.STOP,
+                unless=_not_while_corrected,
+            ),
+            _t(
+                Action.CORRECT,
+                correctable,
+                State.SUBMITTED,  # into the queue: the first in line, since it was sent first
+                Permission.CASE_DECIDE,
+                _l("Correct the decision"),
+                Guard.REASON,
+                clock=Clock.START,
             ),
         ),
         state_titles or {},

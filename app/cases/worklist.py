@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, and_, exists, func, or_, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select, tuple_, union_all
 from sqlalchemy.orm import Session, aliased
 
 from app.audit import entries
-from app.cases import assignment, engine, grouping
+from app.cases import assignment, corrections, engine, grouping, teams
 from app.cases.assignment import Hand, visible
 from app.cases.grouping import Group, Times
 from app.cases.models import Case, Recommendation
@@ -36,6 +36,7 @@ class Filters:
     service: str = ""
     states: tuple[str, ...] = ()
     mine: bool = False
+    team: bool = False  # of the teams they are in
     overdue: bool = False
     group: Group | None = None
     after: tuple[datetime, int] | None = None  # the last row of the page before
@@ -55,12 +56,20 @@ def queue(
     if filters.group is not None:
         hand, times = hand or assignment.hand_of(session, actor), times or Times.current()
         statement = statement.where(grouping.condition(filters.group, times, hand))
+        if filters.team:
+            statement = statement.where(_of_teams(hand))
         return _page(session, _narrowed(statement, actor, filters), by_due=filters.group.by_due, after=filters.after)
     known = {state.value for state in State}
     states = {State(state) for state in filters.states if state in known} or set(ON_DESK)
     on_desk = states <= ON_DESK
     statement = statement.where(grouping.in_states(*states))
+    if filters.team:
+        statement = statement.where(_of_teams(hand or assignment.hand_of(session, actor)))
     return _page(session, _narrowed(statement, actor, filters), by_due=on_desk, after=filters.after)
+
+
+def _of_teams(hand: Hand) -> ColumnElement[bool]:
+    return Case.team.in_(sorted(hand.teams))
 
 
 def _narrowed(statement: Select[Case], actor: Actor, filters: Filters) -> Select[Case]:
@@ -75,13 +84,17 @@ def _narrowed(statement: Select[Case], actor: Actor, filters: Filters) -> Select
     return statement
 
 
-def work_page(session: Session, actor: Actor, hand: Hand, times: Times, *, mine: bool) -> dict[Group, list[Case]]:
-    """The head of each group in its order, in one statement; of what is theirs, or of the whole agency."""
+def work_page(
+    session: Session, actor: Actor, hand: Hand, times: Times, *, mine: bool, team: bool = False
+) -> dict[Group, list[Case]]:
+    """The head of each group in its order, in one statement; of what is theirs, their teams', or the whole agency's."""
     parts = []
     for group in Group:
         statement = select(Case).where(visible(actor), grouping.condition(group, times, hand))
         if mine and group is not Group.STAND_IN:
             statement = statement.where(Case.assigned_to == actor.user_id)
+        if team and group is not Group.STAND_IN:
+            statement = statement.where(_of_teams(hand))
         order = (Case.due_at, Case.id) if group.by_due else (Case.updated_at.desc(), Case.id.desc())
         if group is not Group.STAND_IN or hand.absent:
             parts.append(statement.order_by(*order).limit(SHOWN))
@@ -134,7 +147,13 @@ class Load:
 
 
 def load_of(
-    session: Session, actor: Actor, *, hand: Hand | None = None, times: Times | None = None, mine: bool = False
+    session: Session,
+    actor: Actor,
+    *,
+    hand: Hand | None = None,
+    times: Times | None = None,
+    mine: bool = False,
+    team: bool = False,
 ) -> Load:
     """Counts over the open cases the actor may see (partial indexes hold just those rows); one statement."""
     hand, times = hand or assignment.hand_of(session, actor), times or Times.current()
@@ -144,6 +163,8 @@ def load_of(
         condition = grouping.condition(group, times, hand, placed=True)
         if mine and group is not Group.STAND_IN:
             condition = and_(condition, held)
+        if team and group is not Group.STAND_IN:
+            condition = and_(condition, _of_teams(hand))
         return func.count().filter(condition)
 
     on_desk = [group for group in Group if group is not Group.WAITING]
@@ -171,9 +192,9 @@ def load_of(
 def next_case(session: Session, actor: Actor) -> Case | None:
     """Hand out the oldest case this person may take and is trained for, and take it for them; None when there is none.
 
-    Who is away is handed nothing. A supervisor gets the oldest recommendation that is not their own instead, since
-    deciding is what waits for them; one that was handed to another supervisor is theirs. Two people asking at once get
-    two cases (SKIP LOCKED).
+    Cases of their teams come first, then those of no team. Who is away is handed nothing. A supervisor gets the oldest
+    recommendation that is not their own instead, since deciding is what waits for them; one that was handed to another
+    supervisor is theirs. Two people asking at once get two cases (SKIP LOCKED).
     """
     hand = assignment.hand_of(session, actor)
     if hand.away_until is not None:
@@ -188,15 +209,18 @@ def next_case(session: Session, actor: Actor) -> Case | None:
                 Case.assigned_to == Recommendation.recommended_by,
                 Case.assigned_to == actor.user_id,
             ),
+            corrections.open_to(actor.user_id, deciding=True),
         )
-        found = session.scalar(
+        to_decide = (
             select(Case)
             .where(visible(actor), grouping.in_states(State.RECOMMENDED), for_them, assignment.trained_for(hand.skills))
             .order_by(Case.due_at, Case.id)
             .limit(1)
         )
-        if found is not None:
-            return found
+        for turn in teams.turns(hand):
+            found = session.scalar(to_decide.where(turn))
+            if found is not None:
+                return found
     mine = session.scalar(
         select(Case)
         .where(Case.assigned_to == actor.user_id, grouping.in_states(State.IN_REVIEW), visible(actor))
@@ -205,16 +229,19 @@ def next_case(session: Session, actor: Actor) -> Case | None:
     )
     if mine is not None:
         return mine
-    oldest = session.scalar(
+    waiting = (
         select(Case)
         .where(visible(actor), grouping.in_states(State.SUBMITTED), assignment.trained_for(hand.skills))
+        .where(corrections.open_to(actor.user_id))
         .order_by(Case.submitted_at, Case.id)
         .limit(1)
         .with_for_update(skip_locked=True, of=Case)
     )
-    if oldest is None:
-        return None
-    return engine.perform(session, oldest, Action.TAKE, actor, version=oldest.version)
+    for turn in teams.turns(hand):
+        oldest = session.scalar(waiting.where(turn))
+        if oldest is not None:
+            return engine.perform(session, oldest, Action.TAKE, actor, version=oldest.version)
+    return None
 
 
 def choose(session: Session, case: Case, actor: Actor, *, version: int, reason: str = "") -> Case:
@@ -240,7 +267,8 @@ def own_cases(session: Session, actor: Actor, *, after: tuple[datetime, int] | N
     if actor.business_id is not None:
         mine.append(Case.business_id == actor.business_id)
     # A page of each, so that neither is read further than the page, however many cases the other has.
-    pages = [_newest(select(Case).where(each), after).limit(PAGE + 1) for each in mine]
+    there = or_(Case.disposed_at.is_(None), Case.state != State.DRAFT.value)  # a draft that is gone is forgotten
+    pages = [_newest(select(Case).where(each, there), after).limit(PAGE + 1) for each in mine]
     either = aliased(Case, union_all(*pages).subquery())
     statement = select(either).order_by(either.updated_at.desc(), either.id.desc())
     return _cut(list(session.scalars(statement.limit(PAGE + 1))), by_due=False)

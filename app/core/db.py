@@ -5,7 +5,7 @@ opens it; domain functions take the ``Session`` as their first argument and neve
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,7 +13,10 @@ from typing import Annotated, Any
 
 from sqlalchemy import BigInteger, Date, Engine, ForeignKey, Identity, MetaData, Numeric, Text, create_engine, make_url
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column, sessionmaker
+
+from app.core import reads
 
 
 class Base(DeclarativeBase):
@@ -51,7 +54,7 @@ def foreign_key(target: str, **options: Any) -> Any:
 class Database:
     """One engine and its sessions."""
 
-    def __init__(self, url: str, *, pool_size: int = 5, max_overflow: int = 5, echo: bool = False) -> None:
+    def __init__(self, url: str, *, pool_size: int = 5, max_overflow: int = 10, echo: bool = False) -> None:
         self.engine: Engine = create_engine(
             url,
             pool_size=pool_size,
@@ -62,6 +65,7 @@ class Database:
             connect_args={"connect_timeout": 5, "options": "-c timezone=UTC"},
         )
         self.sessions = sessionmaker(self.engine, expire_on_commit=False)
+        reads.watch(self.engine, self.sessions)
 
     def close(self) -> None:
         self.engine.dispose()
@@ -102,13 +106,16 @@ def session() -> Session:
 
 @contextmanager
 def unit_of_work(*, commit: bool = True) -> Iterator[Session]:
-    """Open one; commit at the end unless told not to; roll back on an error."""
+    """Open one; commit at the end unless told not to, then nothing is kept; roll back on an error."""
     current = database().sessions()
     token = _session.set(current)
     try:
         yield current
         if commit:
             current.commit()
+        elif reads.only(current):
+            with suppress(DBAPIError):  # the answer is made; the pool replaces a lost connection
+                current.commit()
     except BaseException:
         current.rollback()
         raise

@@ -108,8 +108,9 @@ def format_number(value: int | Decimal) -> str:
 
 
 def format_percent(value: Decimal) -> str:
-    """``value`` is already a percentage: 33.33 is shown as "33.33 %"."""
-    return _plain_spaces(numbers.format_decimal(value, format="#,##0.00", locale=current_locale())) + "\u00a0%"
+    """``value`` is already a percentage: 33.33 is "33.33%" in English and "33,33 %" in French, 80.00 is "80%"."""
+    pattern = current_locale().percent_formats[None].pattern.replace("0", "0.##")
+    return _plain_spaces(numbers.format_percent(value / 100, format=pattern, locale=current_locale()))
 
 
 def format_date(value: date) -> str:
@@ -127,6 +128,12 @@ def format_time(value: datetime) -> str:
 def format_datetime(value: datetime) -> str:
     local = value.astimezone(_zone.get())
     return gettext("%(date)s, %(time)s", date=format_date(local.date()), time=format_time(local))
+
+
+def weekdays() -> list[str]:
+    """Their names in the reader's language, Monday first."""
+    names = dates.get_day_names("wide", "stand-alone", current_locale())
+    return [str(names[day]) for day in range(7)]
 
 
 def zone() -> ZoneInfo:

@@ -14,6 +14,7 @@ class RecordState(StrEnum):
     PENDING = "pending"
     READY = "ready"
     FAILED = "failed"
+    DISPOSED = "disposed"  # its period ended: number and code stay, the paper does not
 
 
 class Upload(Base):
@@ -64,6 +65,8 @@ class Record(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     last_error: Mapped[str] = mapped_column(server_default="")
     seal: Mapped[str] = mapped_column(server_default="PORTAL")  # the agency whose key signs it
+    schema_version: Mapped[int | None]  # of its kind's schema, which ``data`` fits; none before there were schemas
+    schema_fault: Mapped[str | None]  # where ``data`` does not fit: such a record names no schema
     # What the signature in the PDF says, or nothing: it has none.
     signature_level: Mapped[str | None]
     signed_by: Mapped[str | None]
@@ -72,11 +75,15 @@ class Record(Base):
 
     __table_args__ = (
         UniqueConstraint("code"),
+        Index("uq_records_id_kind", "id", "kind", unique=True),  # what a certified copy points to
         Index("ix_records_number", "number"),
         Index("ix_records_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}),
         Index("ix_records_subject", "subject"),
         Index("ix_records_failed", "id", postgresql_where=text("state = 'failed'")),
-        CheckConstraint("state IN ('pending', 'ready', 'failed')", name="state"),
+        Index("ix_records_schema_fault", "id", postgresql_where=text("schema_fault IS NOT NULL")),
+        CheckConstraint("schema_version > 0", name="schema_version"),
+        CheckConstraint("schema_fault IS NULL OR schema_version IS NULL", name="schema_fault"),
+        CheckConstraint("state IN ('pending', 'ready', 'failed', 'disposed')", name="state"),
         CheckConstraint("(state = 'ready') = (sha256 IS NOT NULL AND size IS NOT NULL)", name="ready"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
         CheckConstraint("length(code) >= 26", name="code"),

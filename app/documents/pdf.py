@@ -18,11 +18,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from app.documents import schemas
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 SECONDS = 30.0
 STARTING_SECONDS = 30.0
 RENDERS_A_CHILD = 500  # then a fresh one, so that nothing grows for ever
+KEPT_MB = 160  # a child that a long record made larger is not kept for the next
 COMMAND = (sys.executable, "-m", "app.documents.pdf_child")
+PAGE = os.sysconf("SC_PAGE_SIZE")  # bytes
 _HEAD = struct.Struct(">BI")  # kind of message, length
 
 
@@ -36,6 +40,19 @@ class PdfTimeout(PdfError):
 
 class PdfCrashed(PdfError):
     """The child died: out of memory or CPU time, or killed from outside."""
+
+
+@dataclass(frozen=True)
+class Enclosed:
+    """The original inside a certified copy. ``document`` is the JSON of its own attachment, ``content`` base64."""
+
+    content: str
+    name: str
+    title: str
+    issued_at: str
+    template: str  # empty: its page does not follow
+    place: str
+    document: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -56,6 +73,9 @@ class Sheet:
     base_url: str
     specimen: bool = False
     draft: bool = False  # nobody signed it and it was not issued: every page says so
+    original: Enclosed | None = None
+    schema: str = ""  # of the attachment, as published
+    schema_url: str = ""
 
     @property
     def verify_url(self) -> str:
@@ -64,6 +84,7 @@ class Sheet:
     def attachment(self) -> bytes:
         """``record.json``: the same facts for machines. Sorted and compact, so its hash can be computed again."""
         document = {
+            **({"$schema": self.schema_url} if self.schema else {}),
             "record": self.kind,
             "title": self.title,
             "number": self.number,
@@ -106,6 +127,8 @@ class Child:
             except BaseException:
                 self._kill()  # whatever it still says belongs to this record, not to the next
                 raise
+            if self._megabytes() > KEPT_MB:
+                self._kill()
             if kind == ord("P"):
                 return content
             raise PdfError(content.decode(errors="replace"))
@@ -140,6 +163,14 @@ class Child:
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 pipe.close()
+
+    def _megabytes(self) -> int:
+        """What the child holds now; 0 on systems that do not say."""
+        try:
+            held = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0
+        return int(held) * PAGE >> 20
 
     def _send(self, content: bytes) -> None:
         assert self._process is not None
@@ -211,8 +242,13 @@ def render(
     issued_at: str = "1970-01-01T00:00:00+00:00",
     place: str = "",
     draft: bool = False,
+    original: Enclosed | None = None,
+    schema_version: int | None = None,
 ) -> bytes:
-    """The PDF/A of ``templates/pdf/<template>`` filled with ``data``. The same arguments give the same bytes."""
+    """The PDF/A of ``templates/pdf/<template>`` filled with ``data``. The same arguments give the same bytes.
+
+    ``schema_version``: of the schema of ``kind`` that ``data`` fits. Raises LookupError when it is not published.
+    """
     sheet = Sheet(
         template=template,
         data=data,
@@ -228,6 +264,9 @@ def render(
         base_url=_settings.base_url,
         specimen=_settings.specimen,
         draft=draft,
+        original=original,
+        schema=schemas.published(kind, schema_version) if schema_version else "",
+        schema_url=_settings.base_url + schemas.path(kind, schema_version) if schema_version else "",
     )
     return _child.render(sheet)
 

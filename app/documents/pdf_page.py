@@ -196,5 +196,32 @@ def html(pages: Environment, sheet: Sheet) -> tuple[str, bytes]:
             draft=sheet.draft,
             lang=i18n.language(),
             dir=i18n.direction(),
+            transcript=_transcript(pages, sheet),
         )
     return text, attachment
+
+
+def _transcript(pages: Environment, sheet: Sheet) -> Markup | None:
+    """The page of the original that a copy encloses, in its own language and from the JSON that is inside it."""
+    original = sheet.original
+    if original is None or not original.template:
+        return None
+    about = original.document
+    with i18n.use_locale(str(about["locale"]), ZoneInfo(sheet.zone)):
+        text = pages.get_template(original.template).render(
+            data=softened(about["data"]),
+            title=about["title"],
+            number=about["number"],
+            code=about["code"],
+            kind=about["record"],
+            issuer=about["issuer"],
+            issued_at=about["issued_at"],
+            place=original.place,
+            verify_url=about["verify"],
+            specimen=sheet.specimen,
+            draft=False,
+            lang=i18n.language(),
+            dir=i18n.direction(),
+            inside=True,
+        )
+    return Markup(text)  # noqa: S704  # a template of ours, which escapes what it is given

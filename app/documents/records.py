@@ -16,8 +16,9 @@ from app.core import clock, identifiers
 from app.core.errors import DomainError
 from app.core.i18n import Text
 from app.core.i18n import lazy_gettext as _l
-from app.documents import codes, signing, store
+from app.documents import codes, schema_models, signing, store
 from app.documents.models import Record, RecordState
+from app.documents.schema_models import Schema
 from app.jobs import queue
 from app.jurisdictions import load
 
@@ -36,6 +37,15 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
+class Corrected:
+    """That the decision behind a record was looked at again. ``number`` and ``code`` are of the record in its place."""
+
+    text: str
+    number: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True)
 class Verification:
     """What anyone with the code may know. ``facts`` are label and value; never personal data."""
 
@@ -45,10 +55,31 @@ class Verification:
     valid_from: date | datetime | None = None
     valid_to: date | datetime | None = None
     facts: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    correction: Corrected | None = None
 
 
 UNKNOWN = Verification(Standing.UNKNOWN, "", "")
 Status = Callable[[Session, Record], Verification]
+Remark = Callable[[Session, Record, Verification], Verification]
+
+
+@dataclass(frozen=True)
+class Original:
+    """The document a certified copy is of: its bytes go into the copy as they are, its page follows the copy's own.
+
+    ``document`` is the JSON inside it and ``template`` its page; without them the bytes alone are in the copy.
+    """
+
+    content: bytes
+    name: str  # as a file
+    title: str
+    issued_at: datetime
+    template: str = ""
+    document: dict[str, Any] | None = None
+
+
+Enclosed = Callable[[Session, Record], Original]
+Made = Callable[[Session, Record], None]
 
 
 @dataclass(frozen=True)
@@ -57,9 +88,20 @@ class Kind:
     title: Text
     status: Status
     by_number: bool
+    original: Enclosed | None = None
+    made: Made | None = None
 
 
 _kinds: dict[str, Kind] = {}
+_remarks: list[Remark] = []
+
+
+class Gone(DomainError):
+    """Asked for the bytes of a record that was disposed of."""
+
+    code = "disposed"
+    status = 410
+    default_message = _l("This document was destroyed when the time for which it is kept had ended.")
 
 
 class NotReady(DomainError):
@@ -70,15 +112,39 @@ class NotReady(DomainError):
     default_message = _l("This document is still being prepared. Try again in a minute.")
 
 
-def register_kind(kind: str, title: Text, status: Status, *, by_number: bool = True) -> None:
+def register_kind(
+    kind: str,
+    title: Text,
+    status: Status,
+    *,
+    by_number: bool = True,
+    original: Enclosed | None = None,
+    made: Made | None = None,
+    schema: Schema | None = None,
+) -> None:
     """At import, by the package that issues records of this kind. ``status`` is asked at each public check.
 
     ``by_number``: the public may also look it up by its number. Numbers can be guessed, so that check tells the
     state, title, issuer and dates but none of the facts; a kind whose very existence is private says False.
+    ``original`` gives what a record of this kind is a copy of, and ``made`` is called once its PDF is there, in the
+    same transaction. ``schema`` is what its data is checked against when it is requested, and stands in the PDF.
     """
     if kind in _kinds:
         raise ValueError(f"record kind {kind} is registered twice")
-    _kinds[kind] = Kind(kind, title, status, by_number)
+    _kinds[kind] = Kind(kind, title, status, by_number, original, made)
+    if schema is not None:
+        schema_models.register(kind, schema)
+
+
+def kind_of(record: Record) -> Kind | None:
+    return _kinds.get(record.kind)
+
+
+def on_verified(remark: Remark) -> Remark:
+    """At import, by who knows more of a record than its own kind does. Usable as a decorator."""
+    if remark not in _remarks:
+        _remarks.append(remark)
+    return remark
 
 
 def kind_title(kind: str) -> Text:
@@ -111,6 +177,7 @@ def request(
     """
     if kind not in _kinds:
         raise LookupError(f"record kind {kind} is not registered")
+    fit = schema_models.examine(kind, data)
     record = Record(
         kind=kind,
         code=identifiers.public_code(),
@@ -128,6 +195,8 @@ def request(
         attempts=0,
         last_error="",
         seal=signing.seal_of(load.current(), issuer),
+        schema_version=fit.version,
+        schema_fault=fit.fault,
     )
     session.add(record)
     session.flush()
@@ -149,7 +218,7 @@ def verify(session: Session, typed: str) -> Verification:
     """What the public may know about the record with this code, or less by its number; ``UNKNOWN`` otherwise."""
     record = by_code(session, typed)
     if record is not None:
-        return _status(session, record)
+        return standing(session, record)
     number = typed.strip().upper()
     wanted = select(Record).where(
         Record.number == number,
@@ -157,16 +226,28 @@ def verify(session: Session, typed: str) -> Verification:
     )
     possible = number and number.isprintable()  # PostgreSQL takes no NUL
     record = session.scalars(wanted.order_by(Record.id.desc()).limit(1)).one_or_none() if possible else None
-    return replace(_status(session, record), facts=()) if record is not None else UNKNOWN
+    if record is None:
+        return UNKNOWN
+    found = standing(session, record)
+    # Not the code of what stands in its place either: with it one reads facts.
+    return replace(found, facts=(), correction=replace(found.correction, code="") if found.correction else None)
 
 
-def _status(session: Session, record: Record) -> Verification:
+def standing(session: Session, record: Record) -> Verification:
+    """What the record is worth now."""
+    if record.state == RecordState.DISPOSED:
+        return Verification(Standing.EXPIRED, record.title, record.issuer, valid_from=record.issued_at)
     kind = _kinds.get(record.kind)
-    return kind.status(session, record) if kind is not None else as_issued(session, record)
+    found = kind.status(session, record) if kind is not None else as_issued(session, record)
+    for remark in _remarks:
+        found = remark(session, record, found)
+    return found
 
 
 def open_bytes(record: Record) -> bytes:
-    """The PDF, always the same bytes. Raises NotReady, or store.Damaged when the store lost or changed them."""
+    """The PDF, always the same bytes. Raises NotReady, Gone, or store.Damaged when the store lost or changed them."""
+    if record.state == RecordState.DISPOSED:
+        raise Gone()
     if record.sha256 is None:
         raise NotReady()
     return store.current().get(record.sha256)

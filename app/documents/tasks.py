@@ -1,5 +1,6 @@
 """Rendering records after the decision that issued them was committed, and forgetting bytes that no row names."""
 
+import base64
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -13,6 +14,7 @@ from app.documents import pdf, records, signing, store
 from app.documents.models import Record, RecordState
 from app.jobs import queue
 from app.jurisdictions import load
+from app.jurisdictions.model import Pack
 
 SWEEP = "documents.sweep_store"
 WAIT = timedelta(days=1)  # far longer than any transaction that is about to name what it put
@@ -30,20 +32,21 @@ def _locked(session: Session, record_id: int) -> Record:
 
 def note_failure(session: Session, failed: queue.Failed, *, record_id: int) -> None:
     record = _locked(session, record_id)
-    if record.ready:
+    if record.state not in {RecordState.PENDING, RecordState.FAILED}:
         return
     record.attempts = failed.attempts
     record.last_error = failed.error
     record.state = RecordState.FAILED if failed.final else RecordState.PENDING
 
 
-@queue.task(records.RENDER, retry=queue.Retry(attempts=5, first=5), on_failure=note_failure)
+@queue.task(records.RENDER, queue="papers", retry=queue.Retry(attempts=5, first=5), on_failure=note_failure)
 def render_record(session: Session, *, record_id: int) -> None:
     """Once for each record, whoever asks and however often: rendered, signed and kept, or none of it."""
     record = _locked(session, record_id)
-    if record.ready:
+    if record.state not in {RecordState.PENDING, RecordState.FAILED}:
         return
-    pack = load.current()
+    pack, kind = load.current(), records.kind_of(record)
+    original = kind.original(session, record) if kind is not None and kind.original is not None else None
     with i18n.use_locale(record.locale):
         place = pack.state_name
     content = pdf.render(
@@ -58,6 +61,8 @@ def render_record(session: Session, *, record_id: int) -> None:
         issuer=record.issuer,
         issued_at=record.issued_at.isoformat(timespec="seconds"),
         place=place,
+        original=_enclosed(original, pack) if original is not None else None,
+        schema_version=record.schema_version,
     )
     if signing.enabled():
         content = _sign(record, content)
@@ -66,6 +71,24 @@ def render_record(session: Session, *, record_id: int) -> None:
     record.attempts += 1
     record.last_error = ""
     record.state = RecordState.READY
+    session.flush()
+    if kind is not None and kind.made is not None:
+        kind.made(session, record)
+
+
+def _enclosed(original: records.Original, pack: Pack) -> pdf.Enclosed:
+    document = original.document
+    with i18n.use_locale(str(document["locale"]) if document else i18n.language()):
+        place = pack.state_name
+    return pdf.Enclosed(
+        content=base64.b64encode(original.content).decode(),
+        name=original.name,
+        title=original.title,
+        issued_at=original.issued_at.isoformat(timespec="seconds"),
+        template=original.template if document else "",
+        place=place,
+        document=document or {},
+    )
 
 
 def _sign(record: Record, content: bytes) -> bytes:
@@ -83,7 +106,7 @@ class NotOurStore(Exception):
     """So much in the store has no row that it must be another portal's too, or the database an old copy."""
 
 
-@queue.task(SWEEP)
+@queue.task(SWEEP, queue="bulk")
 def sweep_store(session: Session) -> None:
     """Forget bytes whose transaction was rolled back. Raises NotOurStore, and forgets nothing, when they are many."""
     before = clock.now() - WAIT
@@ -101,12 +124,20 @@ def sweep_store(session: Session) -> None:
 queue.periodic("23 2 * * *", SWEEP)
 
 
+def forget(session: Session, hashes: Sequence[str]) -> int:
+    """Forget these bytes unless a row names them; how many. What was put again within a day is left to the sweep."""
+    before = clock.now() - WAIT
+    return sum(store.current().discard_older(sha256, before) for sha256 in _unnamed(session, hashes))
+
+
 def _unnamed(session: Session, hashes: Sequence[str]) -> Iterable[str]:
-    """Those that stand in no column named ``…sha256`` of any table, whichever package's it is."""
+    """Those that stand in no column named ``…sha256`` of any table, whichever package's it is. What an
+    ``original_sha256`` says is of what a copy was made, and no claim to keep it."""
     columns = session.execute(
         text(
             "SELECT table_name, column_name FROM information_schema.columns"
-            " WHERE table_schema = current_schema() AND column_name LIKE '%sha256' ORDER BY 1, 2"
+            " WHERE table_schema = current_schema() AND column_name LIKE '%sha256' AND column_name NOT LIKE 'original%'"
+            " ORDER BY 1, 2"
         )
     ).all()
     put = func.unnest(cast([*hashes], ARRAY(Text))).column_valued("put")

@@ -11,7 +11,7 @@ from app.core.errors import Invalid, NotFound, Problem
 from app.core.i18n import lazy_gettext as _l
 from app.core.money import Money
 from app.fees import counters, hooks, ledger, tariff
-from app.fees.models import Charge, ChargeLine, ChargeState, Payment, PaymentState
+from app.fees.models import Charge, ChargeLine, ChargeState, Destination, Payment, PaymentState
 from app.identity.actor import Actor
 from app.identity.policy import Permission, Subject, allows
 from app.jurisdictions import load, lookup
@@ -161,6 +161,24 @@ def cancel(session: Session, charge: Charge) -> None:
     ledger.cancelled(session, current)
 
 
+def owe_back(session: Session, charge: Charge) -> bool:
+    """What was paid for cannot be done: the money is owed to the payer, and stands with what a person must clear.
+
+    False when nothing was paid.
+    """
+    current = lock(session, charge.id)
+    if current.state != ChargeState.PAID:
+        return False
+    settling = (Payment.charge_id == current.id) & (Payment.destination == Destination.CHARGE.value)
+    payment = session.scalars(select(Payment).where(settling).with_for_update()).one()
+    payment.destination = Destination.REFUNDS_PAYABLE.value
+    current.state = ChargeState.REFUNDED.value
+    session.flush()
+    ledger.cancelled(session, current)
+    ledger.owed_back(session, current)
+    return True
+
+
 def renew(session: Session, charge: Charge) -> Charge:
     """A new bill with the same lines in place of one whose days have run out; asked again, the same new one.
 
@@ -198,7 +216,9 @@ def renew(session: Session, charge: Charge) -> Charge:
             for line in current.lines
         ],
     )
-    return _issue(session, renewed, load.current())
+    _issue(session, renewed, load.current())
+    hooks.renewed(session, current, renewed)
+    return renewed
 
 
 def successor(session: Session, charge: Charge) -> Charge | None:

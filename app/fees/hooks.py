@@ -11,6 +11,7 @@ C = TypeVar("C")
 Settled = Callable[[Session, Charge], None]
 Issued = Callable[[Session, Charge, Payment, Receipt], None]
 Ended = Callable[[Session, Charge, Payment], None]
+Renewed = Callable[[Session, Charge, Charge], None]
 
 _settled: list[Settled] = []
 _issued: list[Issued] = []
@@ -18,6 +19,7 @@ _unpaid: list[Ended] = []
 _surplus: list[Ended] = []
 _started: list[Ended] = []
 _locking: list[Settled] = []
+_renewed: list[Renewed] = []
 
 
 def on_settled(callback: Settled) -> Settled:
@@ -57,6 +59,12 @@ def before_locking(callback: Settled) -> Settled:
     return callback
 
 
+def on_renewed(callback: Renewed) -> Renewed:
+    """Called with a bill that ran out and the one that takes its place."""
+    _add(_renewed, callback)
+    return callback
+
+
 def _add(callbacks: list[C], callback: C) -> None:
     if callback not in callbacks:
         callbacks.append(callback)
@@ -82,6 +90,11 @@ def started(session: Session, charge: Charge, payment: Payment) -> None:
 def unpaid(session: Session, charge: Charge, payment: Payment) -> None:
     for callback in tuple(_unpaid):
         callback(session, charge, payment)
+
+
+def renewed(session: Session, before: Charge, after: Charge) -> None:
+    for callback in tuple(_renewed):
+        callback(session, before, after)
 
 
 def surplus(session: Session, charge: Charge, payment: Payment) -> None:

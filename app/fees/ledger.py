@@ -98,6 +98,12 @@ def surplus(session: Session, charge: Charge, payment: Payment) -> None:
     _received(session, "surplus", charge, payment, REFUNDS_PAYABLE)
 
 
+def owed_back(session: Session, charge: Charge) -> None:
+    """A paid charge whose assessment was reversed: what the payer is ahead is owed back."""
+    amounts = {RECEIVABLE: charge.total_minor, REFUNDS_PAYABLE: -charge.total_minor}
+    post(session, "surplus", charge, amounts, currency=charge.currency)
+
+
 def unclear(session: Session, charge: Charge, payment: Payment) -> None:
     """The provider reports something else than was asked: held until a person has cleared it."""
     _received(session, "suspense", charge, payment, SUSPENSE)

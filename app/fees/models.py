@@ -18,7 +18,7 @@ class ChargeState(StrEnum):
     DUE = "due"
     PAID = "paid"
     CANCELLED = "cancelled"
-    REFUNDED = "refunded"
+    REFUNDED = "refunded"  # paid for something that could not be done: owed back to the payer
 
 
 class PaymentState(StrEnum):

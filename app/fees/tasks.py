@@ -17,7 +17,7 @@ SWEEP = "fees.sweep_payments"
 log = logging.getLogger(__name__)
 
 
-@queue.task(payments.REQUEST)
+@queue.task(payments.REQUEST, queue="payments")
 def request_payment(session: Session, payment_id: int) -> None:
     payment = session.get(Payment, payment_id)
     if payment is None or not payment.pending:
@@ -36,7 +36,7 @@ def request_payment(session: Session, payment_id: int) -> None:
         payments.requested(session, payment.id)
 
 
-@queue.task(payments.CHECK)
+@queue.task(payments.CHECK, queue="payments")
 def check_payment(session: Session, payment_id: int, number: int) -> None:
     payment = session.get(Payment, payment_id)
     if payment is None or payment.checks != number:

@@ -4,13 +4,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, NotFound, Problem
 from app.core.i18n import gettext as _
+from app.identity import skills
 from app.identity.actor import Actor, Role
 from app.identity.models import Absence, AgencyMember, User
 from app.jurisdictions import load
@@ -99,12 +100,20 @@ def _check_delegate(session: Session, person: User, delegate_id: int, first_day:
     )
     if session.scalar(select(also_away)):
         raise Invalid(Problem(_("This colleague is away on some of these days as well."), "delegate", "away"))
+    if not skills.of_user(session, person.id).may_meet(skills.of_user(session, delegate_id)):
+        message = _("This colleague is trained for none of the cases of %(name)s. Choose another.", name=person.name)
+        raise Invalid(Problem(message, "delegate", "not_trained"))
+
+
+def at_work(agencies: Collection[str]) -> Select[User]:
+    """The clerks and supervisors at work in any of ``agencies``."""
+    member = exists().where(AgencyMember.user_id == User.id, AgencyMember.agency.in_(sorted(agencies)))
+    return select(User).where(User.role.in_(DESK_ROLES), User.disabled_at.is_(None), member)
 
 
 def colleagues(session: Session, agencies: Collection[str], *, only: int | None = None) -> list[User]:
-    """The clerks and supervisors at work in any of ``agencies``, by name."""
-    member = exists().where(AgencyMember.user_id == User.id, AgencyMember.agency.in_(sorted(agencies)))
-    statement = select(User).where(User.role.in_(DESK_ROLES), User.disabled_at.is_(None), member)
+    """As ``at_work``, by name."""
+    statement = at_work(agencies)
     if only is not None:
         statement = statement.where(User.id == only)
     return list(session.scalars(statement.order_by(User.name, User.id)))

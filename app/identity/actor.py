@@ -28,13 +28,13 @@ class MembershipRole(StrEnum):
 
 @dataclass(frozen=True)
 class Actor:
-    """A person, an API client or the portal itself at work.
+    """A person, an API client, an outside expert who came by a link, or the portal itself at work.
 
     ``agencies`` are codes of the jurisdiction pack; ``memberships`` maps a business id to the person's role in it;
     ``business_id`` is the one they act for now. ``second_factor`` is true once a code was given in this session.
     """
 
-    kind: Literal["user", "client", "system"]
+    kind: Literal["user", "client", "system", "expert"]
     name: str
     user_id: int | None = None
     client_id: int | None = None

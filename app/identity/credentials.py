@@ -101,6 +101,9 @@ def disable(session: Session, actor: Actor, user: User) -> None:
 
 
 def enable(session: Session, user: User) -> None:
+    """Raises Invalid for an account whose person had their data erased: it stays closed."""
+    if user.restricted_at is not None or user.erased_at is not None:
+        raise Invalid(Problem(_l("This person had their data erased. The account stays closed."), None, "erased"))
     user.disabled_at = None
     session.flush()
 

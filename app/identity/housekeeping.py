@@ -1,6 +1,10 @@
-"""Forgetting what has expired: forms kept for a day, old links, ended sessions, devices, spent windows of attempts."""
+"""Forgetting what has expired: forms kept for a day, old links, ended sessions, devices, spent windows of attempts.
 
-from datetime import timedelta
+How long each stays is the retention schedule's to say. Ended sessions and used links stay a while: they answer "was
+that you?" after a theft.
+"""
+
+from collections.abc import Collection
 
 from sqlalchemy import delete, or_
 from sqlalchemy.orm import Session
@@ -8,22 +12,20 @@ from sqlalchemy.orm import Session
 from app.core import clock
 from app.identity import limits, parking
 from app.identity.models import KnownDevice, Token, UserSession
-
-# Ended sessions and used links stay a while: they answer "was that you?" after a theft.
-KEPT = timedelta(days=30)
-# As long as the cookie by which a device is known.
-DEVICES_KEPT = timedelta(days=2 * 365)
+from app.jurisdictions import lookup
+from app.jurisdictions.model import Pack
 
 
-def forget_expired(session: Session) -> None:
-    """Safe to run at any time and twice."""
-    before = clock.now() - KEPT
+def forget_expired(session: Session, pack: Pack, *, keep: Collection[int] = ()) -> None:
+    """Safe to run at any time and twice. ``keep``: users of whom nothing goes, since a legal hold stands on them."""
+    now = clock.now()
     parking.purge(session)
-    session.execute(delete(Token).where(Token.expires_at < before))
-    session.execute(
-        delete(UserSession).where(
-            or_(UserSession.ended_at < before, UserSession.expires_at < before, UserSession.absolute_until < before)
-        )
+    links, signed_in = lookup.past(pack, "links", now), lookup.past(pack, "sessions", now)
+    session.execute(delete(Token).where(Token.expires_at < links, Token.user_id.not_in(keep)))
+    over = or_(
+        UserSession.ended_at < signed_in, UserSession.expires_at < signed_in, UserSession.absolute_until < signed_in
     )
-    session.execute(delete(KnownDevice).where(KnownDevice.seen_at < clock.now() - DEVICES_KEPT))
+    session.execute(delete(UserSession).where(over, UserSession.user_id.not_in(keep)))
+    devices = lookup.past(pack, "devices", now)
+    session.execute(delete(KnownDevice).where(KnownDevice.seen_at < devices, KnownDevice.user_id.not_in(keep)))
     limits.purge()

@@ -41,6 +41,9 @@ class User(Base):
     totp_pending: Mapped[str | None]
     # The 30-second step of the last code that was accepted: a code works once.
     totp_last_step: Mapped[int | None]
+    # Kept for a file alone and used for nothing else; and, when no file needs it any more, without name and address.
+    restricted_at: Mapped[datetime | None]
+    erased_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     @property
@@ -66,6 +69,16 @@ class OfficialSkill(Base):
     user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)
     value: Mapped[str] = mapped_column(primary_key=True)
+
+
+class OfficialTeam(Base):
+    """An official is in a team of the pack. No row: they have the whole agency's cases before them."""
+
+    __tablename__ = "official_teams"
+    __table_args__ = (Index("ix_official_teams_team", "team", "user_id"),)
+
+    user_id: Mapped[int] = mapped_column(BigInteger, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    team: Mapped[str] = mapped_column(primary_key=True)
 
 
 class Absence(Base):

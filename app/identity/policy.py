@@ -28,6 +28,8 @@ class Permission(StrEnum):
     AUDIT = "audit"
     # administrators
     ADMINISTER = "administer"
+    # how long what is kept: auditors, administrators and, for their agency's lists, supervisors
+    RETENTION = "retention"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ _PREDICATES: dict[Permission, Callable[[Actor, Subject], bool]] = {
     Permission.PERMIT_CONTROL: lambda actor, subject: _official_of(actor, subject, Role.SUPERVISOR),
     Permission.AUDIT: lambda actor, subject: actor.official and actor.role is Role.AUDITOR,
     Permission.ADMINISTER: lambda actor, subject: actor.official and actor.role is Role.ADMINISTRATOR,
+    Permission.RETENTION: lambda actor, subject: actor.official and actor.role in _ROLES[Permission.RETENTION],
 }
 
 NOBODY = Subject()
@@ -113,6 +116,7 @@ _ROLES: dict[Permission, frozenset[Role]] = {
     Permission.PERMIT_CONTROL: frozenset({Role.SUPERVISOR}),
     Permission.AUDIT: frozenset({Role.AUDITOR}),
     Permission.ADMINISTER: frozenset({Role.ADMINISTRATOR}),
+    Permission.RETENTION: frozenset({Role.SUPERVISOR, Role.AUDITOR, Role.ADMINISTRATOR}),
 }
 
 

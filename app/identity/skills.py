@@ -41,6 +41,13 @@ class Skills:
         trained = trained or service in self.services or permit_kind in self.permit_kinds
         return trained and (not self.offices or office is None or office in self.offices)
 
+    def may_meet(self, other: "Skills") -> bool:
+        """Whether there can be a case that both are trained for."""
+        alike = bool(self.services & other.services or self.permit_kinds & other.permit_kinds)
+        # A permit kind belongs to some service, which is not known here.
+        alike = alike or bool(self.services and other.permit_kinds) or bool(self.permit_kinds and other.services)
+        return alike or not (self.services or self.permit_kinds) or not (other.services or other.permit_kinds)
+
 
 def of_user(session: Session, user_id: int | None) -> Skills:
     rows = session.execute(select(OfficialSkill.kind, OfficialSkill.value).where(OfficialSkill.user_id == user_id))

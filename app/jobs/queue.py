@@ -25,7 +25,24 @@ from app.core import clock, db
 from app.jobs.models import JobError
 
 Handler = Callable[..., None]
-QUEUE = "default"
+DEFAULT_QUEUE = "default"
+QUEUES = {
+    "mails": 2,
+    "texts": 1,
+    "webhooks": 2,
+    "payments": 1,
+    "papers": 1,
+    "log": 1,
+    "bulk": 1,
+    DEFAULT_QUEUE: 1,
+}
+"""Kinds of work that must not hold each other up, and how many jobs of each one worker runs at a time.
+
+Work that waits for somebody else's machine has a queue for each kind of machine; ``papers`` and ``log`` are promised
+within seconds; ``bulk`` takes minutes and can wait; ``default`` is short and waits for nobody. ``papers`` has one slot
+because a process has one that renders and one session with the keys. Their sum stays below the connections a process
+may have (``db.Database``). A job keeps its queue: one that is taken out here leaves its jobs behind.
+"""
 _APP = f"{Path(__file__).resolve().parent.parent}/"
 log = logging.getLogger(__name__)
 
@@ -67,6 +84,10 @@ class Task:
     handler: Handler
     retry: Retry
     on_failure: Handler | None = None
+    queue: str = DEFAULT_QUEUE
+
+
+Watcher = Callable[[Session, Failed, str], None]
 
 
 @dataclass(frozen=True)
@@ -77,18 +98,29 @@ class Periodic:
 
 tasks: dict[str, Task] = {}
 periodics: list[Periodic] = []
+watchers: dict[str, Watcher] = {}
 
 
-def task(name: str, *, retry: Retry = DEFAULT, on_failure: Handler | None = None) -> Callable[[Handler], Handler]:
-    """Register the decorated function under ``name`` (``documents.render_record``)."""
+def task(
+    name: str, *, queue: str = DEFAULT_QUEUE, retry: Retry = DEFAULT, on_failure: Handler | None = None
+) -> Callable[[Handler], Handler]:
+    """Register the decorated function under ``name`` (``documents.render_record``), in one of ``QUEUES``."""
+    if queue not in QUEUES:
+        raise ValueError(f"task {name}: there is no queue {queue}")
 
     def register(handler: Handler) -> Handler:
         if name in tasks:
             raise ValueError(f"task {name} is registered twice")
-        tasks[name] = Task(name, handler, retry, on_failure)
+        tasks[name] = Task(name, handler, retry, on_failure, queue)
         return handler
 
     return register
+
+
+def watch(name: str, watcher: Watcher) -> None:
+    """Have ``watcher(session, failed, name)`` called when the task fails, as its ``on_failure`` is: for whoever stands
+    further left than the task and wants to tell somebody."""
+    watchers[name] = watcher
 
 
 def periodic(cron: str, name: str) -> None:
@@ -113,17 +145,19 @@ def enqueue(
 
     ``at``: not before this moment. ``lock``: jobs with the same lock run one after another, in order.
     """
-    values = {"queue": QUEUE, "name": name, "lock": lock, "once": None, "arguments": json.dumps(kwargs), "at": at}
+    queue = tasks[name].queue if name in tasks else DEFAULT_QUEUE
+    values = {"queue": queue, "name": name, "lock": lock, "once": None, "arguments": json.dumps(kwargs), "at": at}
     return int(session.execute(_ENQUEUE, values).scalar_one())
 
 
-def unfinished(name: str, argument: str) -> TextualSelect:
-    """The values of ``argument``, an id, in the jobs ``name`` that wait or run, for an ``IN`` of another statement."""
+def unfinished(name: str, argument: str, *, failed: bool = False) -> TextualSelect:
+    """The values of ``argument``, an id, in the jobs ``name`` that wait or run, for an ``IN`` of another statement;
+    ``failed``: also in those that failed for good and wait for a person."""
     found = text(
         "SELECT CAST(args ->> :argument AS bigint) AS value FROM procrastinate_jobs"
-        " WHERE task_name = :name AND status IN ('todo', 'doing')"
+        " WHERE task_name = :name AND (status IN ('todo', 'doing') OR (:failed AND status = 'failed'))"
     )
-    return found.bindparams(argument=argument, name=name).columns(value=BigInteger)
+    return found.bindparams(argument=argument, name=name, failed=failed).columns(value=BigInteger)
 
 
 @dataclass(frozen=True)
@@ -165,8 +199,11 @@ def failed(session: Session, job: Job, error: BaseException | str, *, final: boo
     statement = insert(JobError).values(job_id=job.id, **values)
     session.execute(statement.on_conflict_do_update(index_elements=[JobError.job_id], set_=values))
     forget_older(session, job)
+    told = Failed(described, job.attempts + 1, final=wait is None)
     if task is not None and task.on_failure is not None:
-        task.on_failure(session, Failed(described, job.attempts + 1, final=wait is None), **job.arguments)
+        task.on_failure(session, told, **job.arguments)
+    if job.name in watchers:
+        watchers[job.name](session, told, job.name)
     return wait
 
 

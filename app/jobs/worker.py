@@ -1,12 +1,14 @@
 """The worker: one process that runs jobs until it is told to stop, and comes back by itself when the database does.
 
-procrastinate fetches, retries and finishes; the handlers are ours (``jobs.queue``).
+procrastinate fetches, retries and finishes; the handlers are ours (``jobs.queue``). Each job runs in a thread; how
+many of a queue run at once is in ``queue.QUEUES``.
 """
 
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any
 
@@ -23,6 +25,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock, db
 from app.jobs import queue
+from app.jobs.slots import Slots
 
 MOST_RESCUES = 10
 SILENT_FOR = 30.0  # seconds without a heartbeat after which a worker counts as dead
@@ -94,51 +97,57 @@ def conninfo(url: URL) -> str:
     return make_conninfo("", **{name: value for name, value in options.items() if value is not None})
 
 
-def build_app(url: URL) -> procrastinate.App:
-    """A procrastinate app that knows every task registered so far."""
+def build_app(url: URL, queues: Collection[str] = tuple(queue.QUEUES)) -> procrastinate.App:
+    """A procrastinate app that knows every task registered so far, works on ``queues`` and asks for what is periodic
+    there, so that nothing piles up which no worker does. The rescue is everybody's."""
     connector = procrastinate.PsycopgConnector(conninfo=conninfo(url), min_size=1, max_size=4)
     app = procrastinate.App(connector=connector)
+    app.job_manager = Slots(connector, {name: queue.QUEUES[name] for name in queues})
     for task in queue.tasks.values():
-        run = app.task(name=task.name, retry=_Backoff(queue.retry_of(task)), pass_context=True, queue=queue.QUEUE)(
+        run = app.task(name=task.name, retry=_Backoff(queue.retry_of(task)), pass_context=True, queue=task.queue)(
             _runner(task)
         )
+        if task.queue not in queues and task.name != RESCUE:
+            continue
+        where = task.queue if task.queue in queues else min(queues)
         for number, periodic in enumerate(queue.periodics):
             if periodic.name == task.name:
                 app.periodic_registry.register_task(
-                    task=run, cron=periodic.cron, periodic_id=str(number), configure_kwargs={}
+                    task=run, cron=periodic.cron, periodic_id=str(number), configure_kwargs={"queue": where}
                 )
     return app
 
 
-def run(modules: Sequence[str] = (), *, concurrency: int = 1, wait: bool = True) -> None:
+def run(modules: Sequence[str] = (), *, queues: Collection[str] = tuple(queue.QUEUES)) -> None:
     """Import ``modules`` (they register tasks), then work on ``db.database()`` until SIGTERM or SIGINT.
 
-    A job that is running then has 25 seconds to finish; afterwards the next worker runs it again. ``wait=False``
-    stops when there is nothing left to do.
+    Jobs that are running then have 25 seconds to finish; afterwards the next worker runs them again.
     """
     for module in modules:
         import_module(module)
     # procrastinate logs the arguments and results of jobs; ours logs what may be logged.
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
-    asyncio.run(_keep_working(db.database().engine.url, concurrency=concurrency, wait=wait))
+    asyncio.run(_keep_working(db.database().engine.url, queues))
 
 
-async def _keep_working(url: URL, *, concurrency: int, wait: bool) -> None:
+async def _keep_working(url: URL, queues: Collection[str]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
+    slots = sum(queue.QUEUES[name] for name in queues)
+    loop.set_default_executor(ThreadPoolExecutor(slots))  # by itself it may have fewer threads: a queue in disguise
     for sign in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(sign, stop.set)
     pause = 1.0
     while not stop.is_set():
         started = loop.time()
-        worker = asyncio.create_task(_work(url, concurrency=concurrency, wait=wait))
+        worker = asyncio.create_task(_work(url, queues, slots))
         stopping = asyncio.create_task(stop.wait())
         await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         if not worker.done():
             worker.cancel()
         result = (await asyncio.gather(worker, return_exceptions=True))[0]
-        if stop.is_set() or (not wait and result is None):
+        if stop.is_set():
             return
         # Only losing the database ends a worker by itself.
         if result is not None and not isinstance(result, LOST_DATABASE):
@@ -151,12 +160,12 @@ async def _keep_working(url: URL, *, concurrency: int, wait: bool) -> None:
             continue
 
 
-async def _work(url: URL, *, concurrency: int, wait: bool) -> None:
-    app = build_app(url)
+async def _work(url: URL, queues: Collection[str], slots: int) -> None:
+    app = build_app(url, queues)
     async with app.open_async():
         await app.run_worker_async(
-            concurrency=concurrency,
-            wait=wait,
+            queues=[*queues],
+            concurrency=slots,
             install_signal_handlers=False,
             shutdown_graceful_timeout=GRACE,
             delete_jobs="successful",

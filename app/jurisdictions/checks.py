@@ -14,8 +14,11 @@ import pycountry
 
 from app.jurisdictions.mistakes import Mistake, Place, Rows
 from app.jurisdictions.model import Dated, Pack, PermitKind
+from app.jurisdictions.retention_rows import PERMANENT, TRANSIENT
+from app.jurisdictions.routing_checks import check_routing
 
-KEYS = {"standards": "service", "rates": "currency", "holidays": "day"}  # what tells rows apart; elsewhere their code
+# What tells rows apart; elsewhere their code.
+KEYS = {"standards": "service", "rates": "currency", "holidays": "day", "office_hours": "agency", "silences": "about"}
 
 
 @cache
@@ -55,6 +58,9 @@ def check(pack: Pack, rows: Rows, written: Written, facts_file: str) -> list[Mis
         *_units(pack, rows, written),
         *_lanes(pack, rows, facts),
         *_drawn_twice(pack, rows),
+        *check_routing(rows, written, _hs_prefixes().__contains__, _countries().__contains__),
+        *_retention(pack, rows, facts),
+        *_silent(pack, rows),
     ]
 
 
@@ -96,15 +102,22 @@ def _overlaps(rows: Rows) -> Iterator[Mistake]:
 def _references(rows: Rows, written: Written) -> Iterator[Mistake]:
     agencies, kinds, services = written["agencies"], written["permit_kinds"], written["standards"]
     missing = (
+        ("retention", "services", services, "a service with a service standard"),
         ("offices", "agency", agencies, "an agency"),
         ("permit_kinds", "agency", agencies, "an agency"),
         ("permit_kinds", "service", services, "a service with a service standard"),
-        ("fees", "service", services, "a service with a service standard"),
+        ("fees", "service", {*services, "certified_copy"}, "a service with a service standard or certified_copy"),
         ("fees", "permit_kind", kinds, "a permit kind"),
         ("channels", "permit_kinds", kinds, "a permit kind"),
         ("requirements", "permit_kinds", kinds, "a permit kind"),
         ("entity_types", "documents", written["documents"], "a document"),
         ("reasons", "services", services, "a service with a service standard"),
+        ("appeals", "services", services, "a service with a service standard"),
+        ("office_hours", "agency", {*agencies, ""}, "an agency"),
+        ("silences", "service", services, "a service with a service standard"),
+        ("silences", "permit_kind", kinds, "a permit kind"),
+        ("inspection_items", "service", services, "a service with a service standard"),
+        ("inspection_items", "permit_kinds", kinds, "a permit kind"),
     )
     for table, field, known, what in missing:
         yield from _unknown(rows, table, field, known.__contains__, f"{what} of this pack")
@@ -186,3 +199,32 @@ def _meet(one: PermitKind, other: PermitKind) -> bool:
         and any(a.startswith(b) or b.startswith(a) for a in one.hs for b in other.hs)
         and (not one.destinations or not other.destinations or bool(set(one.destinations) & set(other.destinations)))
     )
+
+
+def _silent(pack: Pack, rows: Rows) -> Iterator[Mistake]:
+    """Nothing is invented about the silence of a registrar or of customs."""
+    for (place, _), row in zip(rows["silences"], pack.silences, strict=True):
+        if row.illustrative and row.permit_kind is None:
+            yield Mistake(place, "permit_kind", "is missing: without a legal source a silence is about one permit kind")
+
+
+def _retention(pack: Pack, rows: Rows, facts: Place) -> Iterator[Mistake]:
+    """Every class the portal asks for is there until further notice, and no case or paper is of two classes."""
+    if not pack.retention:
+        yield Mistake(facts, "retention", "is missing: without a schedule nothing may be deleted")
+        return
+    lasting = {row.code: row for row in pack.retention if row.valid_to is None}
+    for code, end in (*((code, "delete") for code in TRANSIENT), *((code, "keep") for code in PERMANENT)):
+        row = lasting.get(code)
+        if row is None or row.end != end:
+            yield Mistake(facts, "retention", f"needs a row {code!r} that ends in {end!r} and is in force for good")
+    taken: dict[tuple[str, str], str] = {}
+    for (place, _), row in zip(rows["retention"], pack.retention, strict=True):
+        of = [(service, state) for service in row.services for state in row.states]
+        for key in (*of, *(("document", kind) for kind in row.kinds)):
+            if taken.setdefault(key, row.code) != row.code:
+                yield Mistake(place, "states", f"{' '.join(key)} is of the class {taken[key]!r} already")
+    for service in sorted({row.service for row in pack.standards}):
+        for state in ("approved", "refused", "cancelled", "withdrawn"):
+            if (service, state) not in taken:
+                yield Mistake(facts, "retention", f"has no class for cases of {service!r} that are {state}")

@@ -1,12 +1,14 @@
 """Questions to a pack: one row by its code, and the rules that hold for goods, a destination and a day. Pure."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol, TypeVar
 
 from app.core.errors import Invalid, NotFound, Problem
 from app.core.i18n import lazy_gettext as _l
+from app.jurisdictions.appeal_rows import AppealTerms
+from app.jurisdictions.clock_rows import Silence
 from app.jurisdictions.model import (
     AdministrativeUnit,
     Agency,
@@ -24,6 +26,7 @@ from app.jurisdictions.model import (
     ReasonUse,
     Requirement,
 )
+from app.jurisdictions.retention_rows import Retention
 
 
 class _Coded(Protocol):
@@ -154,12 +157,30 @@ def reasons_for(pack: Pack, use: ReasonUse, service: str, day: date) -> tuple[Re
     )
 
 
+def appeal_terms(pack: Pack, service: str, day: date) -> AppealTerms | None:
+    """The service's own, else those for all; None when its decisions cannot be appealed against here."""
+    rows = in_force(pack.appeals, day)
+    own = next((row for row in rows if service in row.services), None)
+    return own or next((row for row in rows if not row.services), None)
+
+
 def standard_days(pack: Pack, service: str, day: date) -> int:
     """Working days promised for a service. Raises NotFound."""
     for row in in_force(pack.standards, day):
         if row.service == service:
             return row.working_days
     raise NotFound()
+
+
+def standard_hours(pack: Pack, service: str, day: date) -> int | None:
+    """Office hours promised for a service, where the promise is shorter than a day."""
+    return next((row.working_hours for row in in_force(pack.standards, day) if row.service == service), None)
+
+
+def silences(pack: Pack, service: str, permit_kind: str | None) -> tuple[Silence, ...]:
+    """What it means, on whatever day, when such a case was not decided in time; a permit kind's own rows first."""
+    found = (row for row in pack.silences if row.service == service and row.permit_kind in (None, permit_kind))
+    return tuple(sorted(found, key=lambda row: row.permit_kind is None))
 
 
 def rate(pack: Pack, currency: str, day: date) -> Decimal:
@@ -170,3 +191,13 @@ def rate(pack: Pack, currency: str, day: date) -> Decimal:
         if row.currency == currency:
             return row.rate
     raise Invalid(Problem(_l("There is no exchange rate for that currency on that day."), "currency", "no_rate"))
+
+
+def retention(pack: Pack, code: str, day: date | None = None) -> Retention:
+    """A class of the retention schedule."""
+    return _one(pack.retention, code, day)
+
+
+def past(pack: Pack, code: str, now: datetime) -> datetime:
+    """What of the class began before this moment is past its period at ``now``."""
+    return retention(pack, code, now.astimezone(pack.zone).date()).before(now, pack.zone)

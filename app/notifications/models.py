@@ -8,6 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core import clock
 from app.core.db import Base, BigId, foreign_key
+from app.notifications.sms import models as _texts  # noqa: F401  (whoever knows the package's tables knows these)
 
 
 class MailState(StrEnum):

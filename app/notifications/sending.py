@@ -11,9 +11,12 @@ from app.jobs import queue
 from app.jurisdictions import load
 from app.notifications.models import Message
 from app.notifications.rendering import render
+from app.notifications.sms import writing as texts
 
 SEND = "notifications.send_mail"
-PRIVATE = frozenset({"verify_email", "reset_password", "invitation", "already_registered", "new_address"})
+PRIVATE = frozenset(
+    {"verify_email", "reset_password", "invitation", "already_registered", "new_address", "advice_link", "erasure_done"}
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,8 @@ def send(
     values: Mapping[str, Any] | None = None,
     case_id: int | None = None,
 ) -> Message:
-    """Write to a user or to an address, in their language; the mail leaves after the commit.
+    """Write to a user or to an address, in their language; the mail leaves after the commit, and beside it a text to
+    the telephone of who wants one.
 
     ``values`` reach the template as they are: dates, money and translatable texts are put in the reader's form there.
     ``path`` becomes the full address ``link``. Give ``user_id`` or ``email``; ValueError without either.
@@ -76,4 +80,14 @@ def send(
     session.add(message)
     session.flush()
     queue.enqueue(session, SEND, message_id=message.id)
+    if user_id is not None and not message.private:
+        texts.beside(
+            session,
+            user_id=user_id,
+            message_id=message.id,
+            template=template,
+            locale=locale,
+            values=values or {},
+            base=_post.base_url,
+        )
     return message

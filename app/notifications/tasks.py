@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.jobs import queue
+from app.jurisdictions import load, lookup
 from app.notifications import sending
 from app.notifications.models import MailState, Message
 
@@ -28,7 +29,7 @@ def _failed(session: Session, failed: queue.Failed, message_id: int) -> None:
         message.mail_state = (MailState.FAILED if failed.final else MailState.QUEUED).value
 
 
-@queue.task(sending.SEND, on_failure=_failed)
+@queue.task(sending.SEND, queue="mails", on_failure=_failed)
 def send_mail(session: Session, message_id: int) -> None:
     """Hand one message to the mail server. A crash between the two may send it twice, with the same Message-ID."""
     message = session.get(Message, message_id)
@@ -49,10 +50,10 @@ def send_mail(session: Session, message_id: int) -> None:
     session.flush()
 
 
-@queue.task(FORGET)
+@queue.task(FORGET, queue="bulk")
 def forget_private(session: Session) -> None:
     """Delete private messages that were sent long ago: no inbox shows them, and their links no longer work."""
-    old = Message.created_at < clock.now() - KEPT
+    old = Message.created_at < lookup.past(load.current(), "private_mails", clock.now())
     session.execute(
         delete(Message).where(
             Message.private, Message.mail_state == MailState.SENT.value, Message.case_id.is_(None), old

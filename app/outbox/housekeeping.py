@@ -1,27 +1,25 @@
 """Forgetting what everybody has heard."""
 
-from datetime import timedelta
-
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
 from app.core import clock
 from app.jobs import queue
+from app.jurisdictions import load, lookup
 from app.outbox.models import Delivery, DeliveryState, Event
 
 FORGET = "outbox.forget_delivered"
-KEPT = timedelta(days=90)
 AT_ONCE = 20_000  # events in one transaction
 
 
-@queue.task(FORGET)
+@queue.task(FORGET, queue="bulk")
 def forget_delivered(session: Session) -> None:
-    """Delete events older than ``KEPT`` that everyone who was to hear them has heard, with their deliveries.
+    """Delete events past the schedule's period that everyone who was to hear them has heard, with their deliveries.
 
     One that failed for somebody is kept until it is delivered or its address is removed. The audit log has the change
     itself and does not rest on these rows.
     """
-    before = clock.now() - KEPT
+    before = lookup.past(load.current(), "events", clock.now())
     still_wanted = select(Delivery.id).where(
         Delivery.event_id == Event.id,
         or_(

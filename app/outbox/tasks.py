@@ -39,7 +39,7 @@ class _Claimed:
     content: bytes
 
 
-@queue.task(DELIVER)
+@queue.task(DELIVER, queue="webhooks")
 def deliver(session: Session, *, delivery_id: int) -> None:
     """One attempt. It works in transactions of its own, because none may stay open while the other side thinks."""
     with db.unit_of_work() as opened:

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.cases import numbering
+from app.cases import corrections, numbering
+from app.cases.models import Sentences
 from app.core import clock
 from app.core.errors import Invalid, NotAllowed, Problem
 from app.core.i18n import Text
@@ -35,6 +36,7 @@ class ReasonCode(StrEnum):
     CONDITIONS = "conditions"
     HOLDER = "holder_request"
     RESOLVED = "resolved"
+    CORRECTION = "correction"
     EXPIRY = "expiry"
     QUANTITY = "quantity"
     OTHER = "other"
@@ -46,6 +48,7 @@ REASON_TITLES: dict[ReasonCode, Text] = {
     ReasonCode.CONDITIONS: _l("A condition of the permit was not kept"),
     ReasonCode.HOLDER: _l("The holder asked for it"),
     ReasonCode.RESOLVED: _l("The reason for the suspension is gone"),
+    ReasonCode.CORRECTION: _l("The decision it rests on was found wrong"),
     ReasonCode.OTHER: _l("Another reason"),
 }
 SUSPEND_REASONS = (
@@ -82,9 +85,13 @@ def issue(
     destination: str | None = None,
     record_id: int | None = None,
     conditions: str = "",
+    said_conditions: Sentences | None = None,
+    replaces_id: int | None = None,
     actor: Actor = SYSTEM,
 ) -> Permit:
     """A new active permit with the next number of its kind and year. ``destination`` None: every destination.
+
+    ``replaces_id``: the permit of an earlier decision in the same case, which this one's decision corrects.
 
     The record is usually asked for afterwards, because the paper shows the number: set ``permit.record_id`` then.
     """
@@ -99,6 +106,7 @@ def issue(
         business_id=business_id,
         case_id=case_id,
         record_id=record_id,
+        replaces_id=replaces_id,
         state=PermitState.ACTIVE.value,
         state_reason="",
         destination=destination or None,
@@ -107,6 +115,7 @@ def issue(
         starts_at=start_of_day(valid_from, pack.zone),
         expires_at=start_of_day(valid_to + timedelta(days=1), pack.zone),
         conditions=conditions,
+        said_conditions=said_conditions or [],
         issued_at=now,
         lines=[
             PermitLine(
@@ -152,7 +161,9 @@ def suspend(
 def reinstate(
     session: Session, permit: Permit, actor: Actor, reason: str, *, reason_code: str = ReasonCode.RESOLVED
 ) -> None:
-    """End a suspension. A permit whose last goods left meanwhile is used up at once."""
+    """End a suspension; not while the decision behind the permit is being corrected. A permit whose last goods left
+    meanwhile is used up at once."""
+    corrections.check_not_under_way(session, permit.case_id)
     _control(session, permit, actor, reason, reason_code, PermitState.ACTIVE, changes.REINSTATED)
     if permit.lines and allocations.nothing_left(session, permit):
         changes.apply(session, permit, PermitState.USED_UP, changes.USED_UP, SYSTEM, reason_code=ReasonCode.QUANTITY)

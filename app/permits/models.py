@@ -3,6 +3,7 @@
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import CheckConstraint, Index, Numeric, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -71,6 +72,7 @@ class Permit(Base):
         CheckConstraint("state NOT IN ('suspended', 'revoked') OR state_reason <> ''", name="state_reason"),
         Index("ix_permits_number_trgm", "number", postgresql_using="gin", postgresql_ops={"number": "gin_trgm_ops"}),
         Index("ix_permits_business_id_id", "business_id", "id"),
+        Index("uq_permits_replaces_id", "replaces_id", unique=True),
         Index("ix_permits_agency_id", "agency", "id"),
         Index(
             "ix_permits_expires_at_open",
@@ -86,6 +88,7 @@ class Permit(Base):
     business_id: Mapped[int] = foreign_key("businesses.id", index=False)
     case_id: Mapped[int | None] = foreign_key("cases.id")
     record_id: Mapped[int | None] = foreign_key("records.id")
+    replaces_id: Mapped[int | None] = foreign_key("permits.id", index=False)  # issued by a decision it corrected
     state: Mapped[str]
     state_reason: Mapped[str]  # why it is suspended or revoked; empty otherwise
     destination: Mapped[str | None]  # ISO 3166-1 alpha-2; None: every destination
@@ -93,7 +96,9 @@ class Permit(Base):
     valid_to: Mapped[date]
     starts_at: Mapped[datetime]
     expires_at: Mapped[datetime]
-    conditions: Mapped[str]
+    conditions: Mapped[str]  # one a line, as the paper says them
+    # The same as ``cases.grounds`` keeps them, to be said in any language; none of permits issued before.
+    said_conditions: Mapped[list[Any]] = mapped_column(default=list, server_default=text("'[]'::jsonb"))
     issued_at: Mapped[datetime]
     reminded_days: Mapped[int | None]  # the shortest notice of its end the holder was given, in days
 

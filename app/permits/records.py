@@ -8,12 +8,13 @@ from app.core.i18n import lazy_gettext as _l
 from app.documents import records
 from app.documents.models import Record
 from app.documents.records import Standing, Verification
+from app.documents.schema_models import Schema
 from app.jurisdictions import load
 from app.jurisdictions import lookup as rules
-from app.permits import verification
+from app.permits import record_data, verification
 from app.permits.holders import holder
 from app.permits.models import STATE_TITLES, Permit, PermitState
-from app.permits.words import amount
+from app.permits.words import amount, conditions
 from app.reference import countries
 
 KIND = "permit"
@@ -47,6 +48,7 @@ def verify(session: Session, permit: Permit) -> Verification:
     facts += [(_("Goods"), _goods(line.description, line.hs)) for line in permit.lines]
     facts += [(_("Quantity allowed"), amount(line.quantity, line.unit)) for line in permit.lines]
     facts.append((_("Destination"), countries.name(permit.destination) if permit.destination else _("Every country")))
+    facts += [(_("Condition"), condition) for condition in conditions(permit)]
     return Verification(
         state=_STANDINGS[state],
         title=rules.permit_kind(pack, permit.kind).name,
@@ -61,4 +63,4 @@ def _goods(description: str, hs: str) -> str:
     return _("%(description)s (HS %(code)s)", description=description, code=hs)
 
 
-records.register_kind(KIND, _l("Permit"), status)
+records.register_kind(KIND, _l("Permit"), status, schema=Schema(record_data.Permit, 1))

@@ -16,7 +16,7 @@ def expire(session: Session) -> None:
         queue.enqueue(session, EXPIRE)
 
 
-@queue.task(REMIND)
+@queue.task(REMIND, queue="bulk")
 def remind(session: Session) -> None:
     """In the morning of both countries; a day on which no worker ran is made up for by the next."""
     if reminders.send(session) >= reminders.BATCH:

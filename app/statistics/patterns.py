@@ -138,8 +138,7 @@ def count(session: Session, pack: Pack, days: int) -> Counted:
             sql.OUT_OF_HOURS,
             period,
             closed=_closed(pack, since, until),
-            opens=working_days.OPENS,
-            closes=working_days.CLOSES,
+            **_hours(pack, until),
             zone=pack.timezone,
             least=LEAST,
         ),
@@ -169,6 +168,19 @@ def _closed(pack: Pack, since: datetime, until: datetime) -> list[Any]:
     first, last = since.astimezone(pack.zone).date(), until.astimezone(pack.zone).date()
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [day for day in days if not working_days.is_working_day(pack, day)]
+
+
+def _hours(pack: Pack, until: datetime) -> dict[str, list[Any]]:
+    """When each agency's offices are open, a line for each day of the week (1 is Monday), in minutes."""
+    day = until.astimezone(pack.zone).date()
+    lines = [
+        (agency, number, *hours)
+        for agency in sorted({agency.code for agency in pack.agencies})
+        for number, hours in enumerate(working_days.week(pack, day, agency), start=1)
+        if hours is not None
+    ]
+    names = ("agencies", "weekdays", "opens", "closes")
+    return dict(zip(names, (list(column) for column in zip(*lines, strict=True)), strict=True))
 
 
 def _reversed(session: Session, period: dict[str, Any]) -> Found:

@@ -37,13 +37,13 @@ def refresh_business(session: Session, business_id: int) -> None:
     listings.refresh_business(session, business_id, mend=True)
 
 
-@queue.task(REFRESH_LISTINGS)
+@queue.task(REFRESH_LISTINGS, queue="bulk")
 def refresh_listings(session: Session) -> None:
     """Look at every business with listings, each in a transaction of its own."""
     refresh_listings_after(session, 0)
 
 
-@queue.task(REFRESH_AFTER)
+@queue.task(REFRESH_AFTER, queue="bulk")
 def refresh_listings_after(session: Session, after: int) -> None:
     """A batch of businesses, from an id on; the rest is another job."""
     found = listings.businesses_with_listings(session, after=after, limit=BATCH)

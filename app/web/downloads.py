@@ -12,7 +12,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.orm import Session
 
 from app.audit import entries, verbs
-from app.cases import access
+from app.cases import access, copies, disposals
 from app.cases.models import Case
 from app.core import db
 from app.core.errors import NotFound
@@ -63,7 +63,7 @@ def record(code: str) -> ResponseReturnValue:
     found = _record(session, reader, code)
     if not found.ready:
         return _not_yet(found)
-    content = _bytes(lambda: records.open_bytes(found))
+    content = bytes_or_page(lambda: records.open_bytes(found))
     if reader.official:
         entries.record(
             session,
@@ -86,7 +86,7 @@ def upload(upload_id: int) -> ResponseReturnValue:
     session, reader = db.session(), actor()
     found = uploads.get(session, upload_id)
     case = _case(session, reader, found.case_id)
-    content = _bytes(lambda: uploads.open_bytes(found))
+    content = bytes_or_page(lambda: uploads.open_bytes(found))
     if reader.official:
         entries.record(
             session,
@@ -109,9 +109,15 @@ def _record(session: Session, reader: Actor, code: str) -> Record:
         raise NotFound()
     if found.case_id is not None:
         _case(session, reader, found.case_id)
-    elif not allows(reader, Permission.AUDIT) and not (
-        found.business_id is not None
-        and allows(reader, Permission.BUSINESS_VIEW, Subject(business_id=found.business_id))
+    elif disposals.may_open(session, reader, found):
+        return found
+    elif (
+        not allows(reader, Permission.AUDIT)
+        and not copies.may_open(session, reader, found)
+        and not (
+            found.business_id is not None
+            and allows(reader, Permission.BUSINESS_VIEW, Subject(business_id=found.business_id))
+        )
     ):
         raise NotFound()
     return found
@@ -124,7 +130,7 @@ def _case(session: Session, reader: Actor, case_id: int) -> Case:
     return case
 
 
-def _bytes(read: Callable[[], bytes]) -> bytes:
+def bytes_or_page(read: Callable[[], bytes]) -> bytes:
     """What ``read`` gives, or the page that says why there is nothing to give, with a line in the log to find it by."""
     try:
         return read()
@@ -134,6 +140,8 @@ def _bytes(read: Callable[[], bytes]) -> bytes:
 
 
 def _not_yet(found: Record) -> ResponseReturnValue:
+    if found.state == RecordState.DISPOSED:
+        raise records.Gone()
     page = Response(render_template("web/record_preparing.html", record=found), status=202)
     if found.state == RecordState.PENDING:
         page.headers["Refresh"] = f"{LOOK_AGAIN}; url={url_for('downloads.record_page', code=found.code)}"

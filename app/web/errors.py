@@ -47,6 +47,13 @@ PAGES: dict[int, Words] = {
         _l("This changed while you had it open"),
         _l("Someone else was quicker. Open the page again to see what is there now; then decide."),
     ),
+    410: Words(
+        _l("This was destroyed at the end of its period"),
+        _l(
+            "What this file said was destroyed when the time for which it is kept had ended. Its reference, its dates "
+            "and the certificate of its disposal remain."
+        ),
+    ),
     413: Words(
         _l("The file is too large"),
         _l("Go back and choose a smaller one. A photo taken at a lower resolution, or a PDF of fewer pages, will do."),
@@ -113,6 +120,12 @@ def reference() -> str:
     return found
 
 
+def _where() -> str:
+    """The path for the log, without the secret that the address of a link has."""
+    secret = (request.view_args or {}).get("token")
+    return request.path.replace(secret, "…") if isinstance(secret, str) and secret else request.path
+
+
 def _answer_elsewhere(error: Exception) -> Response | None:
     for prefix, answer in _delegates.items():
         if request.path == prefix or request.path.startswith(prefix.rstrip("/") + "/"):
@@ -138,7 +151,7 @@ def _http(error: HTTPException) -> Response:
     if (other := _answer_elsewhere(error)) is not None:
         return other
     if error.code >= 500:
-        log.error("answered %s at %s, reference %s", error.code, request.path, reference())
+        log.error("answered %s at %s, reference %s", error.code, _where(), reference())
         g.failed = True
     response = page(error.code, words=EXPIRED if isinstance(error, CSRFError) else None)
     for name, value in error.get_headers():
@@ -157,7 +170,7 @@ def _beyond_the_database(error: DataError) -> Response:
 def _unexpected(error: Exception) -> Response:
     if (other := _answer_elsewhere(error)) is not None:
         return other
-    log.exception("failed at %s %s, reference %s", request.method, request.path, reference())
+    log.exception("failed at %s %s, reference %s", request.method, _where(), reference())
     g.failed = True  # the page must not ask for anything that may be what failed
     try:
         return page(HTTPStatus.INTERNAL_SERVER_ERROR)

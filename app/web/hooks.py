@@ -36,7 +36,9 @@ LOCALE_COOKIE = "kibali_lang"
 YEAR = 365 * 24 * 3600
 LARGEST_REQUEST = 12 * 1024 * 1024
 LARGEST_FORM = 1024 * 1024  # of everything that carries no file
-WITH_FILES = frozenset({"applicant.documents"})
+WITH_FILES = frozenset(
+    {"applicant.documents", "applicant.appeal", "desk.advice_one", "desk.inspection_report", "advice_link.question"}
+)
 PROBES = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
@@ -110,7 +112,7 @@ def _open() -> None:
 def _close(error: BaseException | None) -> None:
     stack: ExitStack | None = g.pop("unit_of_work", None)
     if stack is not None:
-        stack.close()
+        stack.__exit__(type(error) if error else None, error, error.__traceback__ if error else None)
 
 
 def _speak() -> None:

@@ -17,9 +17,11 @@ from app.core.errors import Busy, Invalid
 from app.core.i18n import lazy_gettext as _l
 from app.documents import records
 from app.documents.models import RecordState
+from app.documents.schema_models import Schema
 from app.fees import charges, effects, payments, phones, reasons, receipts
 from app.fees import tasks as _tasks  # noqa: F401  # registers the jobs
 from app.fees.models import Charge, Payment
+from app.fees.record_data import Receipt
 from app.identity import limits, signin
 from app.identity.actor import Role
 from app.identity.policy import Permission
@@ -38,7 +40,7 @@ verbs.register(effects.STARTED, _l("Payment started"))
 verbs.register(effects.RECEIVED, _l("Payment received"))
 verbs.register(effects.UNPAID, _l("Payment failed"))
 verbs.register(effects.SURPLUS, _l("Payment received that settles no bill"))
-records.register_kind(receipts.KIND, _l("Receipt"), records.as_issued)
+records.register_kind(receipts.KIND, _l("Receipt"), records.as_issued, schema=Schema(Receipt, 1))
 effects.connect(audit=entries.record, issue=records.request, notify=notifications.send)
 navigation.register(
     navigation.NavigationItem(_l("Payments"), "/pay", roles=frozenset({Role.ENTREPRENEUR}), order=50),

@@ -29,7 +29,7 @@ from app.permits.models import (
     PermitEvent,
     PermitState,
 )
-from app.permits.words import amount
+from app.permits.words import amount, conditions
 from app.web import navigation
 from app.web.guards import actor, posted_form, requires
 from app.web.paging import read_id
@@ -175,7 +175,10 @@ def desk_detail(number: str) -> ResponseReturnValue:
 def _open_actions(permit: Permit, who: Actor) -> list[Action]:
     if not lifecycle.may_control(who, permit):
         return []
-    possible = lifecycle.possible(permit, clock.now())
+    possible = set(lifecycle.possible(permit, clock.now()))
+    case = db.session().get(Case, permit.case_id) if permit.case_id is not None else None
+    if case is not None and case.correction_id is not None:
+        possible.discard(PermitState.ACTIVE)  # the new decision says whether it is given back
     return [action for action in ACTIONS if action.target in possible]
 
 
@@ -275,8 +278,7 @@ def _rows(permit: Permit, card: PermitCard, business: Business, *, holder: bool)
         (_("Valid from"), format_date(permit.valid_from)),
         (_("Valid to"), _valid_to(card)),
     ]
-    if permit.conditions:
-        rows.append((_("Conditions"), permit.conditions))
+    rows += [(_("Condition"), condition) for condition in conditions(permit)]
     return rows
 
 

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import groupby
 
 from flask import Blueprint, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -22,9 +21,11 @@ from app.identity import limits, signin
 from app.identity.actor import Role
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
-from app.jurisdictions.model import Agency, Dated, FeeRule, Pack, PermitKind
+from app.jurisdictions.model import Agency, FeeRule, Pack, PermitKind
+from app.web import standards as service_standards
 from app.web.guards import current_actor, requires
 from app.web.navigation import HOME
+from app.web.retention.words import ENDS, period
 from forms.public import TrackForm
 
 blueprint = Blueprint("public", __name__)
@@ -156,41 +157,10 @@ def track() -> ResponseReturnValue:
     return render_template("web/public/track.html", form=form, found=found, asked=True), 200 if found else 404
 
 
-@dataclass(frozen=True)
-class Promise:
-    name: Text
-    days: int
-    agency: str
-    illustrative: bool
-    uncertain: bool
-
-
-def _promises(pack: Pack, day: date) -> list[tuple[Text, list[Promise]]]:
-    """The standards in force, grouped by service; permit kinds have their own."""
-    found: list[tuple[Text, Promise]] = []
-    for standard in lookup.in_force(pack.standards, day):
-        definition = registry.find(standard.service)
-        if definition is None:
-            continue
-        kinds = [kind for kind in lookup.in_force(pack.permit_kinds, day) if kind.service == standard.service]
-        if not kinds:
-            names = ", ".join(lookup.agency(pack, code).name for code in definition.agencies(pack))
-            found.append((definition.noun, _promise(definition.noun, standard.working_days, names, standard)))
-        for kind in kinds:
-            agency = lookup.agency(pack, kind.agency).name
-            found.append((definition.noun, _promise(kind.name, kind.standard_days, agency, kind)))
-    return [(noun, [promise for _noun, promise in rows]) for noun, rows in groupby(found, key=lambda row: row[0])]
-
-
-def _promise(name: Text, days: int, agency: str, row: Dated) -> Promise:
-    return Promise(name, days, agency, row.illustrative, row.uncertain)
-
-
 @blueprint.get("/service-standards")
 @requires(Permission.PUBLIC)
 def standards() -> ResponseReturnValue:
-    pack = load.current()
-    return render_template("web/public/standards.html", promises=_promises(pack, clock.today(pack.zone)))
+    return service_standards.page()
 
 
 @blueprint.get("/help")
@@ -208,7 +178,14 @@ def accessibility() -> ResponseReturnValue:
 @blueprint.get("/privacy")
 @requires(Permission.PUBLIC)
 def privacy() -> ResponseReturnValue:
-    return render_template("web/public/privacy.html")
+    pack = load.current()
+    return render_template(
+        "web/public/privacy.html",
+        rules=lookup.in_force(pack.retention, clock.today(pack.zone)),
+        period=period,
+        ends=ENDS,
+        law=pack.data_protection,
+    )
 
 
 @blueprint.get("/contact")

@@ -53,6 +53,7 @@ def install(app: Flask) -> None:
         "percent": lambda value: stated(i18n.format_percent(Decimal(str(value))) if value is not None else None),
         "stated": stated,
         "filesize": filesize,
+        "picked": i18n.pick,
     }
     app.jinja_env.filters.update(filters)
     app.context_processor(lambda: {"actor": reader(), "pack": load.current(), "settings": current_app.config["KIBALI"]})

@@ -46,6 +46,19 @@ def test_a_permit_is_told_without_any_person(platform: Platform, permit: Permit)
     assert holder.phone not in answer.text
 
 
+def test_conditions_are_told_in_the_language_asked_for(platform: Platform, permit: Permit) -> None:
+    assert platform.call("GET", f"/permits/{permit.number}").get_json()["conditions"] == []
+    listed = {
+        "code": "lot", "names": {"en": "Sample each lot", "fr": "Échantillonner chaque lot"}, "legal_ref": "Law 1",
+    }  # fmt: skip
+    with db.unit_of_work() as session:
+        found = session.get_one(Permit, permit.id)
+        found.said_conditions = [listed, {"code": "", "text": "By air only."}]
+    for language, first in (("en", "Sample each lot (Law 1)"), ("fr", "Échantillonner chaque lot (Law 1)")):
+        answer = platform.call("GET", f"/permits/{permit.number}", headers={"Accept-Language": language})
+        assert answer.get_json()["conditions"] == [first, "By air only."]
+
+
 def test_a_number_nobody_issued_is_not_found(platform: Platform) -> None:
     answer = platform.call("GET", "/permits/XX-0000-000000")
     assert answer.status_code == 404

@@ -11,6 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule
 
+from app.cases import appeals, engine
+from app.cases.models import Case, Outcome
+from app.cases.work import Payload
+from app.cases.workflow import Action
 from app.documents import records, uploads
 from app.documents.records import as_issued, register_kind
 from app.identity.actor import Role
@@ -24,6 +28,7 @@ from tests.architecture.routes import address, declared, key, rules
 from tests.factories.businesses import make_business
 from tests.factories.cases import acting, drafted, submitted
 from tests.factories.fees import make_charge
+from tests.factories.flags import make_flag
 from tests.factories.people import make_user
 from tests.factories.permits import make_permit
 from tests.web.conftest import post
@@ -42,6 +47,18 @@ class World:
     values: dict[str, dict[str, str]] = field(default_factory=dict)  # what stands for <reference> in which rules
 
 
+def refused_by_others(session: Session, case: Case) -> Case:
+    """By officials of the agency who are nobody's insiders."""
+    clerk, supervisor = (
+        acting(session, make_user(session, role=role, agencies=(case.agency,)))
+        for role in (Role.CLERK, Role.SUPERVISOR)
+    )
+    engine.perform(session, case, Action.TAKE, clerk, version=None)
+    no = Payload(outcome=Outcome.REFUSE)
+    engine.perform(session, case, Action.RECOMMEND, clerk, version=None, reason="It is not so", payload=no)
+    return engine.perform(session, case, Action.REFUSE, supervisor, version=None, reason="It is not so")
+
+
 @pytest.fixture
 def world(app: Flask, session: Session) -> World:
     pack = load.current()
@@ -52,6 +69,8 @@ def world(app: Flask, session: Session) -> World:
     case = submitted(session, acting(session, owner))
     submitted(session, acting(session, stranger))
     draft = drafted(session, acting(session, owner))
+    refused = refused_by_others(session, submitted(session, acting(session, owner)))
+    appeal = appeals.lodge(session, refused, acting(session, owner), why="It was attached.", declared=True)
     charge = make_charge(session, owner.id)
     permit = make_permit(session, business)
     offer = listings.NewListing("Coffee", Question("090111", "CN", "alibaba-com"))
@@ -69,11 +88,15 @@ def world(app: Flask, session: Session) -> World:
     elsewhere = next(a.code for a in pack.agencies if a.code not in {case.agency, permit.agency})
     agencies = {case.agency, permit.agency}
     officials = (Role.CLERK, Role.SUPERVISOR)
+    insiders = {role: make_user(session, role=role, agencies=agencies) for role in officials}
+    flagged = submitted(session, acting(session, owner))
+    engine.perform(session, flagged, Action.TAKE, acting(session, insiders[Role.CLERK]), version=None)
+    flag = make_flag(session, flagged)
     session.commit()
     upload = uploads.for_case(session, case.id)[0]
     return World(
         owner,
-        {Role.ENTREPRENEUR: owner, **{role: make_user(session, role=role, agencies=agencies) for role in officials}},
+        {Role.ENTREPRENEUR: owner, **insiders},
         {
             Role.ENTREPRENEUR: stranger,
             **{role: make_user(session, role=role, agencies=(elsewhere,)) for role in officials},
@@ -82,9 +105,12 @@ def world(app: Flask, session: Session) -> World:
             "/cases/<reference>/step": {"reference": draft.reference, "key": "name"},
             "/cases/<reference>/documents": {"reference": draft.reference, "upload_id": str(upload.id)},
             "/cases/<reference>/check": {"reference": draft.reference},
+            "/cases/<reference>/appeal": {"reference": refused.reference},
             "/cases/": {"reference": case.reference},
             "/desk/businesses/": {"number": business.number, "action": "suspend"},
             "/desk/permits/": {"number": permit.number, "action": "suspend"},
+            "/desk/appeals/": {"reference": appeal.reference},
+            "/desk/<reference>/flags/": {"reference": flagged.reference, "flag_id": str(flag.id)},
             "/desk/": {"reference": case.reference},
             "/permits/": {"number": permit.number},
             "/listings/": {"reference": listing.reference},
@@ -107,8 +133,23 @@ TRIED_ELSEWHERE = {
     "/account/sessions/<int:session_id>/end",
     "/business/invitations/<int:invitation_id>/withdraw",
     "/account/email/<token>",
+    "/c/<reference>",  # looks nothing up, and leads to the case's own page: tests/web/test_phone.py
     "/desk/findings/<number>",
+    "/desk/advice/<reference>",  # seen by two agencies, and by no third: tests/web/test_advice.py
+    "/desk/advice/<reference>/papers/<int:upload_id>",
+    "/desk/inspections/<reference>",
+    "/desk/inspections/<reference>/move",
+    "/desk/inspections/<reference>/report",
+    "/desk/inspections/<reference>/visit.ics",
+    "/desk/inspections/<reference>/photographs/<int:photograph_id>",
+    "/cases/<reference>/visits/<number>/confirm",
+    "/cases/<reference>/visits/<number>/another-day",
+    "/cases/<reference>/visits/<number>.ics",
     "/desk/<reference>/draft.pdf",  # shown only to who may approve the case now
+    "/account/data/<number>",  # one's own copy: tests/web/test_retention_pages.py, as those that follow
+    "/retention/holds/<number>",
+    "/retention/disposals/<number>",
+    "/retention/disposals/<number>/list.csv",
 }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.core import clock, db
 from app.fees import charges, counters, ledger, payments, receipts
-from app.fees.models import LedgerEntry, Payment, PaymentState, Receipt
+from app.fees.models import ChargeState, Destination, LedgerEntry, Payment, PaymentState, Receipt
 from app.fees.providers import Outcome, Status
 from app.identity.actor import Actor, Role
 from app.jurisdictions import load
@@ -68,6 +68,39 @@ def test_two_attempts_succeed_at_once(committed: db.Database) -> None:
         assert session.scalar(select(func.count()).select_from(Receipt)) == 1
         assert ledger.balance(session, ledger.RECEIVABLE, "RWF").minor == 0
         assert ledger.balance(session, ledger.REFUNDS_PAYABLE, "RWF").minor == -4 * 15000
+
+
+def test_what_is_owed_back_is_owed_once_while_more_money_arrives(committed: db.Database) -> None:
+    """Each of the five bills is paid; then five take it back while four late payments of it succeed."""
+    with own_hooks() as heard:
+        with db.unit_of_work() as session:
+            payer = make_user(session).id
+            ids = [make_charge(session, payer).id for _number in range(5)]
+        attempts = [[attempt(charge_id, number) for number in range(5)] for charge_id in ids]
+        for first, *_late in attempts:
+            with db.unit_of_work() as session:
+                payments.learn(session, first, SUCCESS)
+
+        def work(number: int) -> bool:
+            row, turn = divmod(number, 4)
+            with db.unit_of_work() as session:
+                owed = False if turn else charges.owe_back(session, charges.get(session, ids[row]))
+            with db.unit_of_work() as session:
+                payments.learn(session, attempts[row][turn + 1], SUCCESS)
+            with db.unit_of_work() as session:
+                return charges.owe_back(session, charges.get(session, ids[row])) or owed
+
+        assert sum(map(bool, together(20, work))) == 5
+    assert len(heard["settled"]) == len(heard["receipt"]) == 5
+    with db.unit_of_work() as session:
+        for charge_id in ids:
+            assert charges.get(session, charge_id).state == ChargeState.REFUNDED
+        assert len(payments.exceptions(session)) == 25
+        assert session.scalar(select(func.count()).where(Payment.destination == Destination.CHARGE.value)) == 0
+        kinds = dict(list(session.execute(select(LedgerEntry.kind, func.count()).group_by(LedgerEntry.kind))))
+        assert kinds == {"assessment": 5, "settlement": 5, "cancellation": 5, "surplus": 25}
+        assert ledger.balance(session, ledger.RECEIVABLE, "RWF").minor == 0
+        assert ledger.balance(session, ledger.REFUNDS_PAYABLE, "RWF").minor == -25 * 15000
 
 
 def test_many_clicks_make_one_attempt(committed: db.Database) -> None:

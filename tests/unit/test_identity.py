@@ -1,5 +1,7 @@
 """People, sessions, links, codes: the rules without the pages."""
 
+from datetime import timedelta
+
 import pyotp
 import pytest
 from hypothesis import given
@@ -24,6 +26,7 @@ from app.identity.actor import MembershipRole, Role
 from app.identity.models import Token, UserSession
 from app.identity.policy import Permission, allows, may_enter
 from app.identity.signin import network
+from app.jurisdictions import load
 from config import DEFAULT_SECRET
 from tests.factories.businesses import make_business
 from tests.factories.people import PASSWORD, TOTP_SECRET, make_user, totp_code
@@ -262,22 +265,23 @@ def test_links_of_a_disabled_person_are_dead(session):
 
 
 def test_housekeeping_forgets_what_is_long_over_and_nothing_else(session, counted, monkeypatch):
+    pack = load.load("RW")
     user = make_user(session)
     row, token = sessions.open_session(session, user, ip=None)
     links.make(session, user, "reset_password")
     signin.remember_device(session, user.id, "a device")
     session.flush()
-    housekeeping.forget_expired(session)
+    housekeeping.forget_expired(session, pack)
     assert people.actor_by_token(session, token)
     assert session.query(Token).count() == 1
     assert signin.knows(session, user.id, "a device")
     real = clock.now
-    monkeypatch.setattr(clock, "now", lambda: real() + housekeeping.KEPT + sessions.ABSOLUTE)
-    housekeeping.forget_expired(session)
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(days=30) + sessions.ABSOLUTE)
+    housekeeping.forget_expired(session, pack)
     session.expire_all()
     assert session.get(UserSession, row.id) is None
     assert session.query(Token).count() == 0
     assert signin.knows(session, user.id, "a device")
-    monkeypatch.setattr(clock, "now", lambda: real() + housekeeping.DEVICES_KEPT)
-    housekeeping.forget_expired(session)
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(days=730))
+    housekeeping.forget_expired(session, pack)
     assert not signin.knows(session, user.id, "a device")

@@ -3,52 +3,23 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.audit import checking, entries, heads, leaves, logkey, personal, sequencer, verbs
-from app.audit.models import Entry, Head, Leaf, Personal
-from app.identity.actor import Actor, Role
+from app.audit import checking, entries, heads, leaves, logkey, personal, sequencer
+from app.audit.models import Head, Leaf, Personal
 from app.jobs import queue
+from tests.support.log import AMINA, DONE, as_superuser, execute, kept_in, write
 from tests.support.statements import counted
-
-DONE = verbs.register("test.done", "Done")
-AMINA = Actor(kind="user", name="Amina Rukundo", user_id=7, role=Role.CLERK, ip="192.0.2.7")
 
 
 @pytest.fixture(autouse=True)
 def place(tmp_path: Path) -> Iterator[Path]:
-    before = heads._place
-    key = logkey.load(tmp_path / "key.pem", create=True)
-    heads.configure(log="http://localhost/log", key=key, folder=tmp_path / "heads")
-    yield tmp_path
-    heads._place = before
-
-
-def write(session: Session, count: int) -> list[Entry]:
-    written = [entries.record(session, AMINA, DONE, subject=f"case:{n}", detail={"n": n}) for n in range(count)]
-    session.flush()
-    return written
-
-
-@contextmanager
-def as_superuser(session: Session, *tables: str) -> Iterator[None]:
-    for table in tables:
-        session.execute(sa.text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
-    yield
-    for table in tables:
-        session.execute(sa.text(f"ALTER TABLE {table} ENABLE TRIGGER USER"))
-
-
-def execute(session: Session, script: str) -> None:
-    """Statements separated by semicolons, inside a savepoint."""
-    with session.begin_nested():
-        for statement in script.split("; "):
-            session.execute(sa.text(statement))
+    with kept_in(tmp_path) as folder:
+        yield folder
 
 
 # --- alarms -----------------------------------------------------------------------------------------------------------

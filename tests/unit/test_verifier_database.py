@@ -10,13 +10,13 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from app.audit import entries, heads, history, leaves, logkey, merkle, personal, sequencer, verbs
-from app.audit.models import Entry, Head, Leaf, Node
+from app.audit import entries, heads, history, leaves, logkey, personal, sequencer, verbs
+from app.audit.models import Entry, Head, Leaf
 from app.identity.actor import Actor, Role
+from tests.support import rewriting
 
 DONE = verbs.register("test.done", "Done")
 AMINA = Actor(kind="user", name="Amina Rukundo", user_id=7, role=Role.CLERK, ip="192.0.2.7")
-TABLES = ("audit_entries", "audit_personal", "audit_leaves", "audit_nodes", "audit_heads")
 COUNT, BATCH, SEED, ROUNDS = 29, 5, 20260301, 12
 
 
@@ -130,26 +130,6 @@ def roll_back(live: Live) -> int:
     return left
 
 
-def _recompute(live: Live) -> list[bytes]:
-    """Leaves and nodes as they follow from the entries."""
-    live.session.expire_all()
-    rows = live.session.execute(
-        sa.select(Leaf.sequence, *leaves.COLUMNS).join(Entry, Entry.id == Leaf.entry_id).order_by(Leaf.sequence)
-    ).all()
-    hashes = [leaves.leaf(row) for row in rows]
-    for row, found in zip(rows, hashes, strict=True):
-        live.run("UPDATE audit_leaves SET leaf_hash = :hash WHERE sequence = :at", hash=found, at=row.sequence)
-    for node in live.session.scalars(sa.select(Node)).all():
-        span = 1 << node.level
-        live.run(
-            "UPDATE audit_nodes SET hash = :hash WHERE level = :level AND position = :position",
-            hash=merkle.root(hashes[node.position * span : (node.position + 1) * span]),
-            level=node.level,
-            position=node.position,
-        )
-    return hashes
-
-
 def edit_with_leaf(live: Live) -> int:
     at = live.chance.randrange(COUNT - 1)
     live.run("UPDATE audit_entries SET case_id = 99 WHERE id = :id", id=live.entry(at))
@@ -162,7 +142,7 @@ def rewrite(live: Live) -> int:
     """An entry and every stored hash, but not the heads."""
     at = live.place()
     live.run("UPDATE audit_entries SET case_id = 99 WHERE id = :id", id=live.entry(at))
-    _recompute(live)
+    rewriting.recompute(live.session)
     return at
 
 
@@ -170,16 +150,13 @@ def rewrite_with_heads(live: Live, *, stolen: bool = False, at: int | None = Non
     """Everything in the database, its heads under another key, which is put among the keys."""
     at = live.place() if at is None else at
     live.run("UPDATE audit_entries SET case_id = 99 WHERE id = :id", id=live.entry(at))
-    hashes = _recompute(live)
+    hashes = rewriting.recompute(live.session)
     place = heads._configured()
     path = live.folder.parent / f"key-{live.chance.random()}.pem"
     key = place.key if stolen else logkey.load(path, create=True)
     if not stolen:
         live.run("INSERT INTO audit_keys VALUES (:id, :public, now())", id=key.id, public=key.public)
-    for head in live.session.scalars(sa.select(Head)).all():
-        head.root, head.key_id = merkle.root(hashes[: head.size]), key.id
-        head.signature = key.sign(heads._signed(head))
-    live.session.flush()
+    rewriting.sign_again(live.session, hashes, key)
     return at
 
 
@@ -211,8 +188,7 @@ def test_a_superuser_is_found_out(live: Live, spoil: Callable[[Live], int]) -> N
     """One entry is named, or, where the stored hashes were changed as well, the few between two exported heads."""
     for number in range(ROUNDS):
         savepoint = live.session.begin_nested()
-        for table in TABLES:
-            live.run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        rewriting.unguard(live.session)
         at = spoil(live)
         live.session.expire_all()
         report = history.examine(live.session, live.folder)
@@ -226,8 +202,7 @@ def test_a_superuser_is_found_out(live: Live, spoil: Callable[[Live], int]) -> N
 
 def test_a_head_that_was_kept_tells_when_even_the_folder_was_rewritten(live: Live) -> None:
     kept = heads.as_json(live.session.get_one(Head, 10))
-    for table in TABLES:
-        live.run(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    rewriting.unguard(live.session)
     rewrite_with_heads(live, stolen=True, at=3)
     for path in live.folder.rglob("*.json"):
         path.unlink()

@@ -1,11 +1,14 @@
 """What failed for good, as the administrator sees it and acts on it."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select, text
 
 from app import notifications
 from app.audit.models import Entry
 from app.core import clock, identifiers
+from app.documents import failures as failed_documents
 from app.documents import records
 from app.documents.models import Record, RecordState
 from app.documents.tasks import note_failure
@@ -18,6 +21,7 @@ from app.outbox import endpoints, events
 from app.outbox.models import Delivery, DeliveryState
 from app.web.admin import failures, words
 from tests.factories.people import make_user
+from tests.support.record_data import fitting
 from tests.web.conftest import post
 
 PAGE = "/admin/failures"
@@ -79,7 +83,7 @@ def a_failed_record(session):
         kind="receipt",
         template="fees/receipt.html",
         title="Receipt",
-        data={"number": "R-1"},
+        data=fitting("receipt", number="R-1"),
         locale="en_RW",
         subject="charge:1",
         issuer="Treasury",
@@ -153,6 +157,18 @@ def test_a_job_is_told_in_words_and_started_again(client, session, admin):
     assert waiting(session) == [("permits.expire", {})]
     assert verbs(session) == ["failure.job_retried"]
     assert "Nothing has failed" in client.get(PAGE).text
+
+
+def test_a_document_that_does_not_fit_its_schema_is_shown_for_a_month(client, session, admin):
+    record = a_failed_record(session)
+    record.state, record.schema_version, record.schema_fault = "pending", None, "lines.0.name: missing"
+    session.flush()
+    page = client.get("/admin/failures").text
+    assert "1 document has no schema" in page
+    assert "lines.0.name: missing" in page
+    assert "Nothing has failed" not in page
+    with clock.at(clock.now() + timedelta(days=31)):
+        assert not failed_documents.unfit(session)
 
 
 def test_a_mail_goes_out_again_by_the_job_that_failed(client, session, admin):

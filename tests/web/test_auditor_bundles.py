@@ -333,3 +333,22 @@ def test_the_end_of_changed_bytes_never_arrives(made: Bundle) -> None:
     path.write_bytes(content)
     with pytest.raises(store.Damaged):
         list(place.stream(made.sha256 or "", len(content) - 5))
+
+
+def test_a_head_that_was_kept_goes_with_the_bundle_and_a_wrong_one_loses_nothing(
+    session: Session, reader: FlaskClient, cases: list[Case]
+) -> None:
+    fields = {"q": "zebra", "method": "all", "title": "Since my visit"}
+    answer = post(reader, "/audit/bundles/new", {**fields, "head": '{"size": 7}'})
+    assert answer.status_code == 422
+    for said in ("3 cases match", "Since my visit", "{&#34;size&#34;: 7}", "paste the whole content"):
+        assert said in answer.text, said
+    assert session.scalars(select(Bundle)).all() == []
+    post(reader, "/audit/bundles/new", fields)
+    queue.run_pending(session)
+    session.commit()
+    size = only(session).log_size
+    answer = post(reader, "/audit/bundles/new", {**fields, "head": str(size)})
+    assert answer.status_code == 303
+    page = reader.get(answer.headers["Location"])
+    assert "--head kept-head.json" in page.text

@@ -19,6 +19,7 @@ from app.jurisdictions import load
 from app.notifications.models import Message
 from app.permits.models import Permit
 from app.web.desk import deciding
+from config import ROOT
 from tests.factories import cases
 from tests.factories.businesses import make_business
 from tests.factories.people import make_user
@@ -255,3 +256,11 @@ def test_the_page_of_several_costs_the_same_at_any_length(
     with counted(session) as said:
         client.get("/desk/together")
     assert len(said) <= 4, said
+
+
+def test_every_list_of_reasons_is_seen_with_its_choice() -> None:
+    """They are all hidden until the style says beside which choice each is shown."""
+    lists = set(re.findall(r"\('(\w+)', '\w+'\)", (ROOT / "templates/web/desk/_decision.html").read_text()))
+    shown = set(re.findall(r"\.grounds--(\w+)", (ROOT / "static/css/desk.css").read_text()))
+    assert lists == shown
+    assert lists >= {"refuse", "ask", "correct"}

@@ -15,6 +15,7 @@ from app.permits.models import Permit, PermitEvent
 from tests.factories.businesses import make_business
 from tests.factories.people import make_user
 from tests.factories.permits import line, make_permit
+from tests.support.record_data import fitting
 from tests.web.conftest import post
 
 SAID = "Pesticide above the limit was found in lot 7."
@@ -46,7 +47,7 @@ def paper(session, permit: Permit) -> documents.Record:
         kind=records.KIND,
         template="export_licence/licence.html",
         title="Licence",
-        data={"number": permit.number},
+        data=fitting("permit", number=permit.number),
         locale="en_RW",
         subject=f"permit:{permit.id}",
         issuer="NAEB",
@@ -265,7 +266,7 @@ def test_the_business_page_shows_the_entry_its_people_and_members(session, sign_
         business.number,
         "Urumuri Tea Hills Ltd",
         "Aline Uwase",
-        "60.00",
+        "60%",
         "Shareholder, Director",
         "Claudine Ingabire",
         "/business/members",

@@ -20,7 +20,7 @@ from app.identity import limits, people
 from app.identity.actor import Actor, Role
 from app.installed import SERVICES
 from app.jurisdictions import load
-from app.web import guards, public
+from app.web import guards, privacy_request, public, standards
 from tests.web.kit_app import CLERK, TRADER, build
 
 AUDITOR = Actor(kind="user", name="A. Auditor", user_id=9, role=Role.AUDITOR, second_factor=True)
@@ -28,7 +28,8 @@ ADMINISTRATOR = Actor(kind="user", name="A. Admin", user_id=10, role=Role.ADMINI
 
 
 @pytest.fixture(autouse=True)
-def tidy() -> Iterator[None]:
+def tidy(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(standards, "counted", list)  # nothing was counted yet
     pack, services = load._pack, registry.services()
     registry.install(SERVICES)
     with i18n.use_locale("en_RW", ZoneInfo("Africa/Kigali")):
@@ -40,6 +41,7 @@ def tidy() -> Iterator[None]:
 def portal(actor: Actor | None = None, **options: Any) -> Flask:
     app = build(actor, **options)
     app.register_blueprint(public.blueprint)
+    app.register_blueprint(privacy_request.blueprint)
     return app
 
 

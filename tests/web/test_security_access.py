@@ -24,6 +24,7 @@ from tests.factories.businesses import make_business
 from tests.factories.cases import acting, attach, declaration, drafted, licence, registration, submitted
 from tests.factories.people import make_user
 from tests.factories.permits import make_permit
+from tests.support.record_data import fitting
 from tests.web.conftest import SignIn, post
 
 CHOOSE = {"act": "choose", "reason": "Asked for it."}  # a case out of turn
@@ -51,8 +52,9 @@ def firm(app: Flask, session: Session) -> Firm:
     waiting = submitted(session, actor, "export_licence", licence("5000"))
     permit = make_permit(session, business)
     record = records.request(
-        session, kind="permit", template="export_licence/licence.html", title="Licence", data={"number": permit.number},
-        locale="en_RW", business_id=business.id, subject=f"permit:{permit.id}", issuer="NAEB",
+        session, kind="permit", template="export_licence/licence.html", title="Licence",
+        data=fitting("permit", number=permit.number), locale="en_RW",
+        business_id=business.id, subject=f"permit:{permit.id}", issuer="NAEB",
     )  # fmt: skip
     paper = attach(session, draft, "invoice")
     session.commit()

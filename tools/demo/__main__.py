@@ -12,11 +12,25 @@ import app
 import config
 from app.core import clock, db
 from app.core.i18n import use_locale
+from app.documents import schema_models
 from app.identity.models import User
 from app.jurisdictions import load as packs
 from app.jurisdictions.model import Pack
 from app.permits import lifecycle
-from tools.demo import cg, findings, platforms, rw, seeding
+from tools.demo import (
+    advice,
+    appeals,
+    cg,
+    clocks,
+    copies,
+    findings,
+    flagged,
+    platforms,
+    retention,
+    rw,
+    seeding,
+    telephone,
+)
 from tools.demo.cast import make
 from tools.demo.story import Story
 
@@ -60,7 +74,14 @@ def load() -> None:
             cast = make(story)
             TALES[pack.country](story, cast)
             findings.tell(story, cast)
+            advice.tell(story, cast)
+            flagged.tell(story, cast)
+            clocks.tell(story, cast)
+            copies.tell(story, cast)
+            appeals.tell(story, cast)
+            retention.tell(story, cast)
             lifecycle.expire(session)
+            telephone.tell(story, cast)  # last: of what is told from then on, texts are sent
     print(f"The demo is ready ({time.monotonic() - started:.0f} s).", flush=True)
 
 
@@ -92,6 +113,7 @@ def main(arguments: list[str]) -> int:
         print("Demo data is not for production: set KIBALI_MODE=demo on a database of its own.", file=sys.stderr)
         return 1
     app.configure(settings)
+    schema_models.configure(strict=True)
     try:
         if asked.command == "load":
             load()

@@ -1,6 +1,7 @@
 """From a submission to the declaration's rows, and the licences it draws on: reserved, used, given back."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from sqlalchemy import func, or_, select
@@ -65,19 +66,19 @@ def lines_of(session: Session, business_id: int, case_id: int) -> list[Licensabl
     ]
 
 
-def national(pack: Pack, amount: Decimal, currency: str) -> Money:
-    """In the national currency at the pack's rate of today, rounded half to even."""
-    rate = lookup.rate(pack, currency, clock.today(pack.zone))
+def national(pack: Pack, amount: Decimal, currency: str, day: date | None = None) -> Money:
+    """In the national currency at the pack's rate of that day (today), rounded half to even."""
+    rate = lookup.rate(pack, currency, day or clock.today(pack.zone))
     minor = (amount * rate).scaleb(money.exponent(pack.currency))
     return Money(int(minor.quantize(Decimal(1), ROUND_HALF_EVEN)), pack.currency)
 
 
-def total(pack: Pack, data: JsonObject) -> Money | None:
-    """The statistical value of all items (SAD box 46)."""
+def total(pack: Pack, data: JsonObject, day: date | None = None) -> Money | None:
+    """The statistical value of all items (SAD box 46), at the rate of that day (today)."""
     items, currency = data.get("items", {}).get("items", []), data.get("invoice", {}).get("currency")
     if not items or not currency:
         return None
-    return national(pack, sum((Decimal(str(item["value"])) for item in items), Decimal(0)), currency)
+    return national(pack, sum((Decimal(str(item["value"])) for item in items), Decimal(0)), currency, day)
 
 
 def lane(pack: Pack, reference: str, codes: list[str], value: Money) -> tuple[str, str]:
@@ -201,6 +202,14 @@ def _reserve(context: CaseContext, declaration: Declaration) -> None:
             value=Money(item.value_minor, item.currency),
             field=f"items.items-{item.number - 1}-{answer}",
         )
+
+
+def reserve_again(context: CaseContext) -> None:
+    """Reserve what the declaration draws on, as when it was lodged. Raises Invalid when a licence has less by now."""
+    declaration = of_case(context.session, context.case.id)
+    assert declaration is not None
+    _lock(context.session, declaration.items)
+    _reserve(context, declaration)
 
 
 def give_back(context: CaseContext) -> None:

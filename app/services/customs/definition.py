@@ -1,11 +1,13 @@
 """Customs declaration for export as an e-service. Its table of contents."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.cases.models import Case
 from app.cases.registry import CaseContext, Handling, JsonObject, ServiceDefinition, Step
+from app.cases.routing import Traits
 from app.cases.workflow import Action
 from app.core import clock
 from app.core.i18n import lazy_gettext as _l
@@ -36,11 +38,27 @@ def _title(pack: Pack, data: JsonObject) -> str:
     return " → ".join(part for part in (first, countries.name(destination) if destination else "") if part)
 
 
+def _legal_basis(pack: Pack, data: JsonObject) -> str:
+    """Of the procedure declared."""
+    procedure = lookup.find(pack.procedures, data.get("exit", {}).get("procedure", ""), clock.today(pack.zone))
+    return procedure.legal_ref if procedure is not None else ""
+
+
 def _likeness(pack: Pack, data: JsonObject) -> str:
     """The procedure and the HS heading of the first item."""
     items = data.get("items", {}).get("items", [])
     heading = (items[0].get("hs") or "")[:4] if items else ""
     return f"{data.get('exit', {}).get('procedure', '')}:{heading}"
+
+
+def _traits(pack: Pack, data: JsonObject, day: date) -> Traits:
+    value = declarations.total(pack, data, day)
+    return Traits(
+        hs=tuple(dict.fromkeys(item["hs"] for item in data.get("items", {}).get("items", []) if item.get("hs"))),
+        destination=data.get("buyer", {}).get("destination"),
+        office=data.get("exit", {}).get("office"),
+        value_minor=value.minor if value is not None else None,
+    )
 
 
 def _facts(session: Session, pack: Pack, case: Case) -> dict[str, Any]:
@@ -62,6 +80,8 @@ def _lodge(context: CaseContext) -> None:
 
 
 def _release(context: CaseContext) -> None:
+    if context.anew is not None:
+        declarations.reserve_again(context)  # the refusal gave it back
     declaration = declarations.use(context)
     declaration.record_id = documents.issue(context, declaration).id
 
@@ -108,6 +128,8 @@ CUSTOMS = ServiceDefinition(
     record_kinds=(documents.KIND,),
     prefill=_prefill,
     likeness=_likeness,
+    legal_basis=_legal_basis,
+    traits=_traits,
     layers=measures.LAYERS,
     amounts=measures.AMOUNTS,
 )

@@ -5,6 +5,7 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from app.businesses import lookup as businesses
+from app.cases import silence_words
 from app.cases.models import Case
 from app.cases.registry import CaseContext, DocumentRequirement, JsonObject
 from app.cases.workflow import State
@@ -16,6 +17,7 @@ from app.core.money import Money
 from app.documents import records
 from app.documents.models import Record
 from app.documents.records import Standing, Verification
+from app.documents.schema_models import Schema
 from app.jurisdictions import lookup
 from app.jurisdictions.model import Pack
 from app.permits.models import Permit, PermitLine
@@ -23,6 +25,7 @@ from app.permits.words import amount
 from app.reference import countries, incoterms, packages, transport
 from app.services.customs import declarations
 from app.services.customs.models import Declaration, DeclarationItem
+from app.services.customs.record_data import ExportDeclaration
 
 KIND = "export_declaration"
 TEMPLATE = "customs/declaration.html"
@@ -71,7 +74,7 @@ def issue(context: CaseContext, declaration: Declaration) -> Record:
                 "released_on": format_date(clock.today(pack.zone)),
                 "lane": declaration.lane,
                 "reference": context.case.reference,
-                "decided_by": context.actor.name,
+                "decided_by": silence_words.decided_by(context),
                 "pack_version": pack.version,
             },
             locale=locale,
@@ -123,4 +126,4 @@ def status(session: Session, record: Record) -> Verification:
     )
 
 
-records.register_kind(KIND, _l("Export declaration"), status)
+records.register_kind(KIND, _l("Export declaration"), status, schema=Schema(ExportDeclaration, 1))

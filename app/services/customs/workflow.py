@@ -12,6 +12,8 @@ RELEASE = _l("Release the goods")
 
 
 def _red_needs_two(context: Any) -> Text | None:
+    if context.anew is not None:
+        return _l("A decision that corrects another needs two people: recommend, then a supervisor decides.")
     declaration = declarations.of_case(context.session, context.case.id)
     if declaration is not None and declaration.lane == "red":
         return _l("The red lane needs an inspection and a second officer: recommend, then a supervisor releases.")
@@ -39,6 +41,7 @@ WORKFLOW = standard_workflow(
             (Guard.REASON,),
         ),
     ),
+    correctable=(State.REFUSED,),  # released goods are on their way: their declaration is cancelled, not corrected
     state_titles={State.APPROVED: _l("Released"), State.SUBMITTED: _l("Lodged")},
     words=Words(
         sent=_l("Declaration sent"),

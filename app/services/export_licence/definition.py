@@ -1,11 +1,13 @@
 """Export licence as an e-service. Its table of contents."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.cases.models import Case
 from app.cases.registry import CaseContext, Handling, JsonObject, ServiceDefinition, Step, StepContext
+from app.cases.routing import Traits
 from app.cases.workflow import Action
 from app.core import clock
 from app.core.errors import NotAllowed
@@ -16,7 +18,7 @@ from app.jurisdictions import lookup
 from app.jurisdictions.model import FeeRule, Pack
 from app.permits import lifecycle
 from app.reference import hs
-from app.services.export_licence import application, documents, measures
+from app.services.export_licence import application, correcting, documents, measures
 from app.services.export_licence.rules import checks, rules
 from app.services.export_licence.workflow import WORKFLOW
 from app.statistics import patterns
@@ -34,6 +36,11 @@ def _agency(pack: Pack, data: JsonObject) -> str:
     kind = application.permit_kind(pack, data)
     assert kind is not None
     return kind.agency
+
+
+def _legal_basis(pack: Pack, data: JsonObject) -> str:
+    kind = application.permit_kind(pack, data)
+    return kind.legal_ref if kind is not None else ""
 
 
 def _agencies(pack: Pack) -> tuple[str, ...]:
@@ -69,6 +76,17 @@ def _likeness(pack: Pack, data: JsonObject) -> str:
     return f"{data.get('kind', {}).get('permit_kind', '')}:{(data.get('product', {}).get('hs') or '')[:4]}"
 
 
+def _traits(pack: Pack, data: JsonObject, day: date) -> Traits:
+    product, value = data.get("product", {}), application.national_value(pack, data, day)
+    return Traits(
+        permit_kind=data.get("kind", {}).get("permit_kind"),
+        hs=(product["hs"],) if product.get("hs") else (),
+        destination=product.get("destination"),
+        route=product.get("route"),
+        value_minor=value.minor if value is not None else None,
+    )
+
+
 def _facts(session: Session, pack: Pack, case: Case) -> dict[str, Any]:
     return {"today": clock.today(pack.zone)}
 
@@ -87,14 +105,21 @@ def _approve(context: CaseContext) -> None:
     """Issue the permit with its line, and the licence on paper; never one that is over before it begins."""
     asked = application.from_answers(context.pack, context.data)
     assert context.case.business_id is not None
+    before = correcting.permits(context) if context.anew is not None else []
+    if before and correcting.stands(context, before[-1]):
+        correcting.resume(context, before[-1])
+        return
     if asked.valid_to < clock.today(context.pack.zone):
         raise NotAllowed(
             _("The validity asked for is over. Send the case back, so that the applicant is asked for other days."),
             code="validity_over",
         )
+    if before:
+        correcting.end(context, before[-1])  # first: from here on nothing more leaves on it
     lines = []
     if asked.hs and asked.quantity is not None and asked.unit and asked.value:
-        lines = [lifecycle.LineSpec(asked.hs, asked.description, asked.quantity, asked.unit, asked.value)]
+        whole = lifecycle.LineSpec(asked.hs, asked.description, asked.quantity, asked.unit, asked.value)
+        lines = [correcting.without_used(before, whole)]
     permit = lifecycle.issue(
         context.session,
         kind=asked.kind.code,
@@ -106,6 +131,8 @@ def _approve(context: CaseContext) -> None:
         lines=lines,
         destination=asked.destination,
         conditions=documents.conditions(context),
+        said_conditions=list(context.conditions),
+        replaces_id=before[-1].id if before else None,
         actor=context.actor,
     )
     permit.record_id = documents.issue(context, permit, asked).id
@@ -137,7 +164,7 @@ EXPORT_LICENCE = ServiceDefinition(
     case_title=_title,
     rules=rules,
     checks=checks,
-    effects={Action.APPROVE: _approve},
+    effects={Action.APPROVE: _approve, Action.REFUSE: correcting.refuse, Action.CORRECT: correcting.suspend},
     facts=_facts,
     handling=lambda pack, data: Handling(permit_kind=data.get("kind", {}).get("permit_kind")),
     declaration=_l(
@@ -147,6 +174,8 @@ EXPORT_LICENCE = ServiceDefinition(
     record_kinds=("permit",),
     prefill=_prefill,
     likeness=_likeness,
+    legal_basis=_legal_basis,
+    traits=_traits,
     layers=measures.LAYERS,
     amounts=measures.AMOUNTS,
 )

@@ -1,7 +1,7 @@
 """Papers asked for, and the licence itself."""
 
 from app.businesses import lookup as businesses
-from app.cases import grounds
+from app.cases import grounds, silence_words
 from app.cases.registry import CaseContext, DocumentRequirement, JsonObject
 from app.core.i18n import format_number, use_locale
 from app.core.i18n import gettext as _
@@ -60,8 +60,9 @@ def issue(context: CaseContext, permit: Permit, asked: application.Application) 
                         else []
                     ),
                 ],
+                "conditions_elsewhere": _translated(context),
                 "reference": context.case.reference,
-                "decided_by": context.actor.name,
+                "decided_by": silence_words.decided_by(context),
                 "legal_ref": asked.kind.legal_ref,
                 "pack_version": pack.version,
             },
@@ -72,6 +73,18 @@ def issue(context: CaseContext, permit: Permit, asked: application.Application) 
             issuer=lookup.agency(pack, permit.agency).name,
             number=permit.number,
         )
+
+
+def _translated(context: CaseContext) -> list[JsonObject]:
+    """The officials' conditions in the other languages of the country; a heading in each says which text counts."""
+    found: list[JsonObject] = []
+    for language in context.pack.languages:
+        if language == context.pack.default_language or not context.conditions:
+            continue
+        with use_locale(context.pack.locale(language), context.pack.zone):
+            title = _("Conditions, translated: the text in the language of this document counts")
+            found.append({"language": language, "title": title, "items": grounds.lines(context.conditions)})
+    return found
 
 
 def conditions(context: CaseContext) -> str:

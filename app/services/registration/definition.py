@@ -1,5 +1,7 @@
 """Business registration as an e-service. Its table of contents."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -7,14 +9,17 @@ from sqlalchemy.orm import Session
 from app.businesses import names, register
 from app.cases.models import Case
 from app.cases.registry import CaseContext, JsonObject, ServiceDefinition, Step, StepContext
+from app.cases.routing import Traits
 from app.cases.workflow import Action
 from app.core import clock
 from app.core.i18n import lazy_gettext as _l
+from app.core.money import parse
 from app.identity import memberships
 from app.identity.actor import MembershipRole
 from app.jurisdictions import lookup
 from app.jurisdictions.model import FeeRule, Pack
-from app.services.registration import documents, facts, records, tax_numbers  # noqa: F401  (records registers its kind)
+from app.services.registration import correcting, documents, facts, tax_numbers
+from app.services.registration import records as _records  # noqa: F401  # registers its kind
 from app.services.registration.rules import checks, rules
 from app.services.registration.workflow import WORKFLOW
 from forms import registration as forms
@@ -29,6 +34,11 @@ def _has_capital(context: StepContext) -> bool:
 
 def _fee(pack: Pack, data: JsonObject) -> tuple[FeeRule, ...]:
     return lookup.fees_for(pack, CODE, None, clock.today(pack.zone))
+
+
+def _legal_basis(pack: Pack, data: JsonObject) -> str:
+    kind = facts.legal_form(pack, data)
+    return kind.legal_ref if kind is not None else ""
 
 
 def _facts(session: Session, pack: Pack, case: Case) -> dict[str, Any]:
@@ -48,8 +58,20 @@ def _likeness(pack: Pack, data: JsonObject) -> str:
     return f"{data.get('legal_form', {}).get('entity_type', '')}:{(data.get('activity', {}).get('main') or '')[:2]}"
 
 
+def _traits(pack: Pack, data: JsonObject, day: date) -> Traits:
+    activity, capital = data.get("activity", {}), data.get("capital", {}).get("capital")
+    return Traits(
+        entity_type=data.get("legal_form", {}).get("entity_type"),
+        isic=tuple(code for code in (activity.get("main"), activity.get("other")) if code),
+        value_minor=parse(Decimal(str(capital)), pack.currency).minor if capital else None,
+    )
+
+
 def _approve(context: CaseContext) -> None:
     """Enter the business in the register, make the applicant its owner here, and issue the certificate."""
+    if context.anew is not None and (entered := correcting.entered(context)) is not None:
+        correcting.approve(context, entered)
+        return
     business = register.create(
         context.session, context.pack, context.case, facts.from_answers(context.pack, context.data), actor=context.actor
     )
@@ -60,6 +82,11 @@ def _approve(context: CaseContext) -> None:
 
 def _give_up_name(context: CaseContext) -> None:
     names.release(context.session, context.case.id)
+
+
+def _refuse(context: CaseContext) -> None:
+    _give_up_name(context)
+    correcting.refuse(context)
 
 
 REGISTRATION = ServiceDefinition(
@@ -75,6 +102,7 @@ REGISTRATION = ServiceDefinition(
     agency=lambda pack, data: pack.registration_agency,
     agencies=lambda pack: (pack.registration_agency,),
     standard_days=lambda pack, data: lookup.standard_days(pack, CODE, clock.today(pack.zone)),
+    standard_hours=lambda pack, data: lookup.standard_hours(pack, CODE, clock.today(pack.zone)),
     steps=(
         Step("legal_form", _l("Legal form"), forms.LegalFormForm),
         Step("name", _l("Name"), forms.NameForm, template="registration/name.html"),
@@ -91,7 +119,8 @@ REGISTRATION = ServiceDefinition(
     checks=checks,
     effects={
         Action.APPROVE: _approve,
-        Action.REFUSE: _give_up_name,
+        Action.REFUSE: _refuse,
+        Action.CORRECT: correcting.suspend,
         Action.WITHDRAW: _give_up_name,
     },
     facts=_facts,
@@ -102,4 +131,6 @@ REGISTRATION = ServiceDefinition(
     record_kinds=(documents.KIND,),
     prefill=lambda session, pack, case, arguments: {},
     likeness=_likeness,
+    legal_basis=_legal_basis,
+    traits=_traits,
 )

@@ -1,6 +1,7 @@
 """Papers asked for, and the certificate of registration."""
 
 from app.businesses.models import Business
+from app.cases import silence_words
 from app.cases.registry import CaseContext, DocumentRequirement, JsonObject
 from app.core import clock
 from app.core.i18n import format_date, use_locale
@@ -70,7 +71,7 @@ def _data(context: CaseContext, business: Business) -> JsonObject:
             for person in register_facts.people
         ],
         "reference": context.case.reference,
-        "decided_by": context.actor.name,
+        "decided_by": silence_words.decided_by(context),
         "legal_ref": kind.legal_ref,
         "pack_version": pack.version,
     }

@@ -8,8 +8,10 @@ from app.core.i18n import lazy_gettext as _l
 from app.documents import records
 from app.documents.models import Record
 from app.documents.records import Standing, Verification
+from app.documents.schema_models import Schema
 from app.jurisdictions import load, lookup
 from app.services.registration.documents import KIND
+from app.services.registration.record_data import Registration
 
 _STANDINGS = {BusinessState.ACTIVE: Standing.VALID, BusinessState.SUSPENDED: Standing.SUSPENDED}
 
@@ -34,4 +36,4 @@ def status(session: Session, record: Record) -> Verification:
     )
 
 
-records.register_kind(KIND, _l("Certificate of registration"), status)
+records.register_kind(KIND, _l("Certificate of registration"), status, schema=Schema(Registration, 1))

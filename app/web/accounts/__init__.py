@@ -7,5 +7,6 @@ from flask import Blueprint
 blueprint = Blueprint("accounts", __name__)
 
 # Each module adds its routes to the blueprint.
-for _name in ("verbs", "sign_in", "sign_up", "passwords", "second_factor", "account", "details", "members"):
+_MODULES = "verbs sign_in sign_up passwords second_factor account details own_data members phone"
+for _name in _MODULES.split():
     import_module(f"{__name__}.{_name}")

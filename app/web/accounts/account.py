@@ -12,7 +12,10 @@ from app.identity import memberships, people, second_factor
 from app.identity import sessions as open_sessions
 from app.identity.actor import MembershipRole
 from app.identity.policy import Permission
+from app.notifications import sms
+from app.notifications.sms import phones
 from app.web import guards
+from app.web import texts as words
 from app.web.accounts import blueprint, verbs
 from app.web.accounts.devices import describe
 from app.web.accounts.words import MEMBER_TITLES, ROLE_TITLES
@@ -33,6 +36,9 @@ def account() -> ResponseReturnValue:
         language=i18n.LANGUAGES.get(user.locale.partition("_")[0], user.locale),
         member_titles=MEMBER_TITLES,
         open_count=len(open_sessions.of_user(session, user.id)),
+        texts_offered=sms.current() is not None,
+        phone=phones.of(session, user.id) if sms.current() is not None else None,
+        phone_words=words,
         codes_left=second_factor.recovery_codes_left(session, user.id) if user.official else 0,
     )
 

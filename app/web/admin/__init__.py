@@ -13,6 +13,6 @@ navigation.register(
     navigation.NavigationItem(_l("Rules"), "/admin/rules", roles=frozenset({Role.ADMINISTRATOR}), order=30),
 )
 
-from app.web.admin import api_clients, failures, rules, skills, users  # noqa: E402  # they add their routes
+from app.web.admin import api_clients, failures, privacy, rules, skills, teams, trying, users  # noqa: E402  # they add their routes
 
-__all__ = ["api_clients", "blueprint", "failures", "rules", "skills", "users"]
+__all__ = ["api_clients", "blueprint", "failures", "privacy", "rules", "skills", "teams", "trying", "users"]

@@ -23,6 +23,9 @@ from app.identity.policy import Permission
 from app.jobs import failures as jobs
 from app.notifications import failures as mails
 from app.notifications.sending import SEND
+from app.notifications.sms import failures as texts
+from app.notifications.sms.phones import masked
+from app.notifications.sms.writing import SEND as SEND_TEXT
 from app.outbox import deliveries, endpoints
 from app.outbox.models import Delivery, Endpoint
 from app.web import guards
@@ -32,7 +35,7 @@ from app.web.guards import requires
 PAGE = 20
 MOST_PAYMENTS = 100  # counted to, no further
 LARGEST_ID = 2**63 - 1
-OWN_SECTION = (RENDER, SEND)  # their failures are told by the document and the mail they are about
+OWN_SECTION = (RENDER, SEND, SEND_TEXT)  # their failures are told by the document, mail and text they are about
 
 JOB_RETRIED = verbs.register("failure.job_retried", _l("Failed job started again"))
 DELIVERY_RETRIED = verbs.register("failure.delivery_retried", _l("Failed delivery started again"))
@@ -40,6 +43,7 @@ DELIVERIES_RETRIED = verbs.register("failure.deliveries_retried", _l("Failed del
 ENDPOINT_ENABLED = verbs.register("failure.endpoint_enabled", _l("Address of an API client enabled again"))
 ENDPOINT_DISABLED = verbs.register("failure.endpoint_disabled", _l("Address of an API client disabled"))
 MAIL_RETRIED = verbs.register("failure.mail_retried", _l("Failed mail sent again"))
+TEXT_RETRIED = verbs.register("failure.text_retried", _l("Failed text sent again"))
 RECORD_RETRIED = verbs.register("failure.record_retried", _l("Failed document made again"))
 
 
@@ -67,6 +71,7 @@ def count(session: Session) -> int:
         jobs.count(session, without=OWN_SECTION)
         + deliveries.count_failed(session)
         + mails.count(session)
+        + texts.count(session)
         + documents.count(session)
     )
 
@@ -96,6 +101,9 @@ def overview() -> ResponseReturnValue:
         "web/admin/failures.html",
         documents=_section("documents", documents.count(session), partial(documents.list, session)),
         mails=_section("mails", mails.count(session), partial(mails.list, session)),
+        texts=_section("texts", texts.count(session), partial(texts.list, session)),
+        text_words=words.text_problem,
+        masked=masked,
         deliveries=told,
         endpoints=_by_endpoint(told.rows),
         disabled=_section("disabled", endpoints.count_disabled(session), partial(endpoints.disabled, session)),
@@ -104,6 +112,7 @@ def overview() -> ResponseReturnValue:
         ),
         payments=len(payments.exceptions(session, limit=MOST_PAYMENTS)),
         most_payments=MOST_PAYMENTS,
+        unfit=documents.unfit(session),
         kind_title=kind_title,
         task_words=words.task,
         record_words=words.record_problem,
@@ -116,7 +125,7 @@ def overview() -> ResponseReturnValue:
 @blueprint.post("/failures/<kind>/<int:number>/<action>")
 @requires(Permission.ADMINISTER)
 def act_on_failure(kind: str, number: int, action: str) -> ResponseReturnValue:
-    """``retry`` for jobs, deliveries, mails and documents; ``retry``, ``disable`` and ``enable`` for endpoints."""
+    """``retry`` for each kind of failure; ``retry``, ``disable`` and ``enable`` for endpoints."""
     act = _ACTIONS.get((kind, action))
     if act is None or number >= LARGEST_ID:
         raise NotFound
@@ -216,6 +225,17 @@ def _retry_mail(session: Session, number: int) -> str:
     )
 
 
+def _retry_text(session: Session, number: int) -> str:
+    text = texts.retry(session, number)
+    return _again(
+        session,
+        TEXT_RETRIED,
+        f"text:{number}",
+        personal={"reference": masked(text.number)},
+        detail={"template": text.template},
+    )
+
+
 def _retry_document(session: Session, number: int) -> str:
     record = documents.retry(session, number)
     return _again(
@@ -235,5 +255,6 @@ _ACTIONS: dict[tuple[str, str], Callable[[Session, int], str]] = {
     ("endpoints", "disable"): _disable_endpoint,
     ("endpoints", "enable"): _enable_endpoint,
     ("mails", "retry"): _retry_mail,
+    ("texts", "retry"): _retry_text,
     ("documents", "retry"): _retry_document,
 }

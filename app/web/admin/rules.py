@@ -6,15 +6,15 @@ from datetime import date
 from flask import render_template
 from flask.typing import ResponseReturnValue
 
-from app.cases import registry
-from app.core import clock
+from app.cases import registry, rerouting, teams
+from app.core import clock, db
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.money import Money
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.jurisdictions.model import Dated, FeeRule, Pack
-from app.web.admin import blueprint
+from app.web.admin import blueprint, routing_words
 from app.web.guards import requires
 
 
@@ -64,5 +64,10 @@ def rules() -> ResponseReturnValue:
         fees=[_fee(pack, row) for row in pack.fees],
         short={agency.code: agency.short for agency in pack.agencies},
         service=_service,
+        kinds={kind.code: kind.name for kind in pack.permit_kinds},
         when=lambda row: _when(row, day),
+        run=rerouting.latest(db.session()),
+        stated=lambda row: routing_words.stated(pack, row),
+        cleared_by=routing_words.CLEARED_BY,
+        team_name=lambda code: teams.name_of(pack, code),
     )

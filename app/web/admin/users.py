@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from app import notifications
 from app.audit import entries
+from app.cases import appeal_lists
 from app.core import db
 from app.core.errors import Invalid, NotFound
 from app.core.i18n import gettext as _
@@ -55,6 +56,7 @@ def index() -> ResponseReturnValue:
         roles=ROLE_TITLES,
         agencies=load.current().agencies,
         failed=failures.count(db.session()),
+        stuck=appeal_lists.without_judge(db.session()),
     )
 
 

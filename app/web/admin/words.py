@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from app.audit import checking, sequencer
-from app.cases import answers, bundles, escalation
+from app.cases import answers, bundles, copies, escalation, findings_notices, rerouting, silence, waiting
 from app.core.i18n import Text
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
@@ -14,12 +14,15 @@ from app.fees import tasks as fee_tasks
 from app.jobs import worker
 from app.notifications import sending
 from app.notifications import tasks as mail_tasks
+from app.notifications.sms import reports as text_reports
+from app.notifications.sms import tasks as text_tasks
+from app.notifications.sms import writing as text_writing
 from app.outbox import housekeeping as outbox_housekeeping
 from app.outbox import tasks as outbox_tasks
 from app.outbox.endpoints import GONE
 from app.outbox.models import Delivery, Endpoint
 from app.permits import tasks as permit_tasks
-from app.statistics import patterns
+from app.statistics import durations, patterns
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,14 @@ TASKS: dict[str, Words] = {
         ),
     ),
     checking.CHECK: Words(_l("Check the whole audit log"), _LOG_CHANGED),
+    copies.MAKE: Words(
+        _l("Make a certified copy"),
+        _l(
+            "If the error is Broken, the original's file is missing, or its bytes or signature are not those that were "
+            "issued: the request was refused and what was paid is owed back. Find out what happened to the file and "
+            "bring it back from a backup. Otherwise the copy still waits: try again."
+        ),
+    ),
     records.RENDER: Words(_l("Make the PDF of a document"), _l("Try again.")),
     document_tasks.SWEEP: Words(
         _l("Delete stored files that belong to no document"),
@@ -67,6 +78,11 @@ TASKS: dict[str, Words] = {
     ),
     sending.SEND: Words(_l("Send a mail"), _l("Try again.")),
     mail_tasks.FORGET: Words(_l("Delete old mails with links to accounts"), _AGAIN_BY_ITSELF),
+    text_writing.SEND: Words(_l("Send a text to a telephone"), _l("Try again.")),
+    text_tasks.CHECK: Words(_l("Ask the provider of texts about one without an answer"), _l("Try again.")),
+    text_tasks.HEARD: Words(_l("Ask the provider of texts how one went"), _l("Try again.")),
+    text_tasks.SWEEP: Words(_l("Look for texts nobody asked about"), _AGAIN_BY_ITSELF),
+    text_reports.LATER: Words(_l("Look once more at the report about a text"), _l("Try again.")),
     payments.REQUEST: Words(_l("Ask the mobile money provider for a payment"), _MONEY),
     payments.CHECK: Words(_l("Ask the mobile money provider how a payment went"), _MONEY),
     fee_tasks.SWEEP: Words(_l("Look for payments nobody asked about"), _AGAIN_BY_ITSELF),
@@ -78,9 +94,28 @@ TASKS: dict[str, Words] = {
     permit_tasks.EXPIRE: Words(_l("Note the permits whose last day is over"), _AGAIN_BY_ITSELF),
     permit_tasks.REMIND: Words(_l("Remind holders of permits that will end"), _AGAIN_BY_ITSELF),
     answers.REMIND: Words(_l("Remind applicants of questions they have not answered"), _AGAIN_BY_ITSELF),
+    rerouting.LOOK: Words(_l("See whether the rules of teams and flags changed"), _AGAIN_BY_ITSELF),
+    rerouting.PART: Words(_l("Run changed rules over the open cases"), _AGAIN_BY_ITSELF),
+    waiting.REMIND: Words(_l("Remind advisers of questions, and people of visits"), _AGAIN_BY_ITSELF),
+    findings_notices.REMIND: Words(_l("Tell agencies which findings they have not answered"), _AGAIN_BY_ITSELF),
     escalation.MORNING: Words(_l("Tell officials which of their cases are due or overdue"), _AGAIN_BY_ITSELF),
+    silence.SWEEP: Words(_l("Look for cases whose time ran out and that silence decides"), _AGAIN_BY_ITSELF),
+    silence.ONE: Words(_l("Decide a case by silence"), _l("Try again, or decide the case.")),
+    durations.REFRESH: Words(_l("Count how long cases take"), _AGAIN_BY_ITSELF),
     bundles.BUILD: Words(
         _l("Make a bundle of case files for an auditor"), _l("The auditor sees that it failed. Try again.")
+    ),
+    "retention.find": Words(_l("List what is past its period, and remind of holds"), _AGAIN_BY_ITSELF),
+    "retention.delete": Words(_l("Delete what the schedule keeps for a short time only"), _AGAIN_BY_ITSELF),
+    "retention.dispose": Words(
+        _l("Destroy what an approved list has"), _l("Nothing is half destroyed. Try again; it goes on where it was.")
+    ),
+    "retention.forget_bytes": Words(
+        _l("Delete the files of what was destroyed"), _l("Try again; the nightly sweep deletes them as well.")
+    ),
+    "privacy.export": Words(_l("Make a copy of a person's own data"), _l("The person sees that it failed. Try again.")),
+    "privacy.erase": Words(
+        _l("Erase a person's data"), _l("Nothing is half erased. Try again: the person has been promised a day.")
     ),
     "auditor.expire_bundles": Words(_l("Delete bundles older than a week"), _AGAIN_BY_ITSELF),
     "accounts.forget_expired": Words(_l("Delete links and sessions that have run out"), _AGAIN_BY_ITSELF),
@@ -133,6 +168,33 @@ def mail_problem(error: str) -> Words:
         _l("The mail server did not take the mail."),
         _l("Try again. If it fails once more, give the technical team the place of the error."),
     )
+
+
+def text_problem(reason: str) -> Words:
+    """Why a text was given up (``TextMessage.reason``)."""
+    match reason:
+        case "no_credit":
+            return Words(_l("The account with the provider of texts is empty."), _l("Have it filled, then try again."))
+        case "not_admitted":
+            return Words(
+                _l("The provider does not accept our credentials or our sender's name."),
+                _l("Have KIBALI_SMS_URL and the sender's registration checked, then try again."),
+            )
+        case "away":
+            return Words(
+                _l("The provider of texts could not be reached."), _l("See that it can be reached, then try again.")
+            )
+        case "unanswered":
+            return Words(
+                _l("The provider gave no answer, so the text may have arrived."),
+                _l("Try again only if it matters: the person may get it twice."),
+            )
+        case "switched_off":
+            return Words(_l("No provider of texts is set up."), _l("Set KIBALI_SMS_URL, then try again."))
+        case _:
+            return Words(
+                _l("The provider refused the text."), _l("Ask the provider why; try again when that is mended.")
+            )
 
 
 def record_problem(error: str) -> Words:

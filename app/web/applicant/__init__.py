@@ -4,4 +4,4 @@ from flask import Blueprint
 
 blueprint = Blueprint("applicant", __name__)
 
-from app.web.applicant import application, following, home  # noqa: E402,F401  (they add their routes)
+from app.web.applicant import application, following, home, visits  # noqa: E402,F401  (they add their routes)

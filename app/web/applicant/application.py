@@ -11,7 +11,8 @@ from flask.typing import ResponseReturnValue
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from app.cases import access, answers, drafts, engine, fee_check, grounds, registry, summary, work
+from app.cases import access, answers, around, deadlines, drafts, engine, fee_check, grounds, registry, summary, work
+from app.cases.inspection_models import VISIT_WORDS
 from app.cases.models import Case
 from app.cases.registry import ServiceDefinition, Step, StepContext
 from app.cases.work import Payload
@@ -113,10 +114,23 @@ def task_list(case: Case) -> ResponseReturnValue:
         requests=work.open_requests(session, case) if questions else [],
         said=grounds.said,
         no_answer=answers.no_answer,
+        clock=deadlines.face(case, pack),
+        around=around.of(session, pack, case) if questions else None,
+        visit_words=VISIT_WORDS,
+        may_edit=True,
+        place=place,
         done=done,
         total=len(statuses) + bool(needed),
         ready=all(status.complete for status in statuses) and not missing,
     )
+
+
+def place(case: Case, field: dict[str, str]) -> str:
+    """Where the applicant answers what was asked: the page, and the field on it."""
+    anchor = field["path"].partition(".")[2] or None
+    if field["step"] == "documents":
+        return url_for("applicant.documents", reference=case.reference, _anchor=anchor)
+    return url_for("applicant.step", reference=case.reference, key=field["step"], _anchor=anchor)
 
 
 def _find_step(definition: ServiceDefinition, context: StepContext, key: str) -> Step:

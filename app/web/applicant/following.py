@@ -4,19 +4,38 @@ from functools import partial
 
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
-from app.cases import access, deadlines, drafts, engine, grounds, messages, registry, summary, verbs
-from app.cases.models import Case, CaseEvent, Decision, Submission
-from app.cases.workflow import STATE_KINDS, Action, State
-from app.core import db
+from app.cases import (
+    access,
+    around,
+    deadlines,
+    drafts,
+    engine,
+    grounds,
+    messages,
+    registry,
+    silence,
+    standing,
+    summary,
+    verbs,
+)
+from app.cases.inspection_models import VISIT_WORDS
+from app.cases.models import CaseEvent, Submission
+from app.cases.workflow import STATE_KINDS, Action, State, Workflow
+from app.core import clock, db
 from app.core.errors import Problem, Stale
+from app.core.i18n import Text
 from app.core.i18n import gettext as _
-from app.documents import records
+from app.core.together import Together
+from app.documents.models import Record
 from app.fees import charges
 from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
-from app.web.applicant import blueprint
+from app.notifications import sms
+from app.notifications.sms import phones
+from app.statistics import durations
+from app.web.applicant import appeal, blueprint
 from app.web.applicant.application import JUST_SENT, task_list
 from app.web.guards import actor, requires
 
@@ -31,12 +50,27 @@ TOLD = frozenset(
         Action.REFUSE,
         Action.WITHDRAW,
         Action.CANCEL,
+        Action.CORRECT,
+        Action.DEEM_APPROVED,
+        Action.DEEM_REFUSED,
     }
 )
 
 
-def history(case: Case) -> list[CaseEvent]:
-    return list(db.session().scalars(select(CaseEvent).where(CaseEvent.case_id == case.id).order_by(CaseEvent.id)))
+_OF_CASE = Together(
+    select(Submission).where(Submission.id == bindparam("submission")),
+    select(CaseEvent).where(CaseEvent.case_id == bindparam("case")),
+    select(Record).where(Record.case_id == bindparam("case")),
+)
+
+
+def _told(events: list[CaseEvent], beside: around.Around) -> list[CaseEvent | around.Moment]:
+    of_case = [event for event in events if Action(event.action) in TOLD]
+    return sorted([*of_case, *beside.moments()], key=lambda event: event.at)
+
+
+def _happened(workflow: Workflow, event: CaseEvent | around.Moment) -> Text:
+    return event.title if isinstance(event, around.Moment) else verbs.happened(workflow, event)
 
 
 @blueprint.get("/cases/<reference>")
@@ -50,7 +84,8 @@ def case(reference: str) -> ResponseReturnValue:
     pack = load.current()
     definition = registry.service(found.service)
     state = State(found.state)
-    submission = session.get(Submission, found.current_submission_id) if found.current_submission_id else None
+    current, events, issued = _OF_CASE.read(session, case=found.id, submission=found.current_submission_id)
+    submission = current[0] if current else None
     agency = lookup.agency(pack, found.agency) if found.agency else None
     return render_template(
         "web/applicant/case.html",
@@ -58,19 +93,28 @@ def case(reference: str) -> ResponseReturnValue:
         service=definition,
         state=definition.workflow.title(state),
         kind=STATE_KINDS[state],
-        clock=deadlines.face(found, pack),
+        clock=(face := deadlines.face(found, pack)),
+        silence=(look := silence.outlook(found, pack)),
+        stuck=silence.stuck(session, found, look),
+        usual=durations.like(session, found) if face.running else None,
+        now=clock.now(),
+        holder=standing.holder(found, pack),
         agency=agency,
-        events=[event for event in history(found) if Action(event.action) in TOLD],
-        happened=partial(verbs.happened, definition.workflow),
+        around=(beside := around.of(session, pack, found)),
+        visit_words=VISIT_WORDS,
+        may_edit=access.may(who, found, Permission.CASE_EDIT_OWN),
+        events=_told(events, beside),
+        happened=partial(_happened, definition.workflow),
         said=grounds.said,
-        decision=session.scalar(select(Decision).where(Decision.case_id == found.id)) if found.decided_at else None,
+        remedies=(open_to_them := appeal.remedies(session, pack, found)),
+        appeal_states=appeal.WORDS["states"],
+        appeal_kinds=appeal.WORDS["kinds"],
+        decision=open_to_them.decision,
         sections=summary.sections(session, definition, pack, found, submission.data) if submission else [],
         submission=submission,
         charge=charges.for_case(session, found.id),
         # What the service issues first, then receipts.
-        records=sorted(
-            records.for_case(session, found.id), key=lambda record: record.kind not in definition.record_kinds
-        ),
+        records=sorted(issued, key=lambda record: record.kind not in definition.record_kinds),
         actions={transition.action.value: transition.title for transition in engine.available(session, found, who)},
     )
 
@@ -91,6 +135,7 @@ def sent(reference: str) -> ResponseReturnValue:
         case=found,
         again=submission.number > 1,
         mailed=who.user_id in messages.readers(session, found),
+        invite=sms.current() is not None and phones.of(session, who.user_id or 0) is None,
         sent_at=submission.submitted_at,
         service=definition,
         charge=charges.for_case(session, found.id),

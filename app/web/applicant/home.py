@@ -7,7 +7,7 @@ from flask import render_template, request
 from flask.typing import ResponseReturnValue
 
 from app.businesses import lookup as businesses
-from app.cases import deadlines, own, registry, worklist
+from app.cases import deadlines, own, registry, standing, worklist
 from app.cases.models import Case
 from app.cases.workflow import STATE_KINDS, State
 from app.core import clock, db
@@ -30,6 +30,7 @@ class CaseCard:
     state: Text
     kind: str
     clock: deadlines.ClockFace
+    holder: standing.Holder | None
 
 
 def cards(cases: list[Case]) -> list[CaseCard]:
@@ -40,7 +41,12 @@ def cards(cases: list[Case]) -> list[CaseCard]:
         state = State(case.state)
         found.append(
             CaseCard(
-                case, definition.noun, definition.workflow.title(state), STATE_KINDS[state], deadlines.face(case, pack)
+                case,
+                definition.noun,
+                definition.workflow.title(state),
+                STATE_KINDS[state],
+                deadlines.face(case, pack),
+                standing.holder(case, pack),
             )
         )
     return found

@@ -9,9 +9,18 @@ from sqlalchemy import select
 
 from app.audit import entries, verbs
 from app.audit.models import Entry
-from app.cases import access, case_file, case_file_print, findings_lists, grounds
+from app.cases import (
+    access,
+    appeal_models,
+    case_file,
+    case_file_print,
+    findings_lists,
+    grounds,
+    routed_events,
+    silence_words,
+    teams,
+)
 from app.cases.models import Case
-from app.cases.verbs import happened
 from app.cases.workflow import STATE_KINDS, State
 from app.core import clock, db
 from app.core.i18n import gettext as _
@@ -21,6 +30,7 @@ from app.identity.policy import Permission
 from app.jurisdictions import load, lookup
 from app.permits.models import STATE_KINDS as PERMIT_KINDS
 from app.web.auditor import blueprint
+from app.web.auditor.beside import words as beside_words
 from app.web.auditor.findings import WORDS
 from app.web.auditor.neighbours import WithFindings, around
 from app.web.guards import actor, requires
@@ -49,6 +59,7 @@ def page(reference: str) -> ResponseReturnValue:
     answer = render_template(
         "web/auditor/case.html",
         file=file,
+        held=silence_words.held(file.holds),
         case=case,
         service=file.definition,
         state=file.definition.workflow.official_title(state),
@@ -61,10 +72,19 @@ def page(reference: str) -> ResponseReturnValue:
         older=log.next,
         paged=bool(after),
         verb_title=verbs.title,
-        happened=partial(happened, file.definition.workflow),
+        happened=partial(routed_events.happened, file.definition.workflow),
+        events=routed_events.among(
+            file.events,
+            [*routed_events.of_flags(file.flags, file.names), *routed_events.of_team(pack, file.routed)],
+        ),
+        team=teams.name_of(pack, case.team),
         authority_title=case_file_print.authority_title,
         outcome_title=case_file_print.outcome_title,
         said=grounds.said,
+        beside_words=beside_words(pack),
+        appeal_states=appeal_models.STATE_TITLES,
+        appeal_kinds=appeal_models.STATE_KINDS,
+        appeal_grounds=appeal_models.GROUND_TITLES,
         charge_title=case_file_print.charge_title,
         payment_title=case_file_print.payment_title,
         posting_title=case_file_print.posting_title,

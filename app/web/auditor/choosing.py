@@ -75,11 +75,13 @@ def ask_chosen() -> ResponseReturnValue:
         drawn = bundle_samples.draw(session, pack, matching, _wanted(form)) if form.sampled else None
         cases = drawn.cases if drawn else bundle_samples.taken(session, matching, bundles.MOST + 1)
         title = form.title.data or ""
-        bundle = bundles.ask(session, pack, actor(), cases, title=title, chosen=chosen_by(form), drawn=drawn)
+        bundle = bundles.ask(
+            session, pack, actor(), cases, title=title, chosen=chosen_by(form), drawn=drawn, head=form.head.data or ""
+        )  # fmt: skip
     except Invalid as error:
         session.rollback()
         form.refuse(error.problems)
-        return _page(form, status=error.status)
+        return _page(form, bundle_samples.count(session, matching), error.status)
     session.commit()
     flash(_("The bundle is being made. You can leave this page; the bundle waits here for you."))
     return redirect(url_for("auditor.bundle", code=bundle.code), 303)

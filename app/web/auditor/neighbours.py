@@ -16,7 +16,7 @@ from app.core.together import Statement, Together
 from app.identity.actor import Actor
 from app.permits import verification
 from app.permits.models import STATE_TITLES, Permit, PermitLine
-from app.permits.words import amount
+from app.permits.words import amount, conditions
 
 _ISSUED = Permit.case_id == bindparam("case")
 _PARTS: tuple[Statement, ...] = (
@@ -62,6 +62,6 @@ def _issued(permit: Permit, lines: list[PermitLine]) -> IssuedPermit:
         state_title=str(STATE_TITLES[state]),
         valid_from=permit.valid_from,
         valid_to=permit.valid_to,
-        conditions=permit.conditions,
+        conditions="\n".join(conditions(permit)),
         lines=tuple((line.description, line.hs, amount(line.quantity, line.unit), str(line.value)) for line in lines),
     )

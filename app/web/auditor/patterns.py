@@ -18,7 +18,7 @@ from app.core.i18n import lazy_gettext as _l
 from app.core.money import Money
 from app.identity import people
 from app.identity.policy import Permission
-from app.jurisdictions import load, working_days
+from app.jurisdictions import load
 from app.jurisdictions.model import Pack
 from app.statistics import patterns
 from app.statistics.patterns import Counted, Found, Line, Pattern
@@ -29,6 +29,7 @@ KINDS: dict[str, Text] = {
     "approved": _l("refused, then approved"),
     "cancelled": _l("approved, then cancelled"),
     "revoked": _l("approved, then the permit was revoked"),
+    "corrected": _l("decided, then corrected to the opposite"),
 }
 
 
@@ -211,10 +212,8 @@ def _out_of_hours(found: Found, words: _Words) -> Section:
         Pattern.OUT_OF_HOURS.value,
         _("Decisions out of office hours"),
         _(
-            "Decisions before %(opens)s, after %(closes)s, or on a day on which the offices are closed, in the "
+            "Decisions outside the office hours of the agency, or on a day on which the offices are closed, in the "
             "country's time. Shown from %(least)s decisions of one official on.",
-            opens=working_days.OPENS.strftime("%H:%M"),
-            closes=working_days.CLOSES.strftime("%H:%M"),
             least=_number(patterns.LEAST),
         ),
         _("Shifts at a border office, overtime to shorten a queue, and work agreed from home all look like this."),

@@ -5,9 +5,11 @@ from flask.typing import ResponseReturnValue
 
 from app import notifications
 from app.audit import entries
+from app.cases import assignment
 from app.core import db
 from app.core.errors import Invalid
 from app.core.i18n import gettext as _
+from app.core.i18n import ngettext
 from app.identity import absences
 from app.identity.actor import Role
 from app.identity.models import Absence
@@ -75,8 +77,20 @@ def enter() -> ResponseReturnValue:
                 "path": "/desk",
             },
         )
+    left = assignment.left_alone(session, absence.user_id, absence.delegate_id) if absence.delegate_id else 0
     session.commit()
     flash(_("The absence is entered."), "ok")
+    if left:
+        flash(
+            ngettext(
+                "Who stands in is not trained for %(num)s of the open cases, and neither sees it as theirs nor can act"
+                " on it. A supervisor can hand it to a colleague who is.",
+                "Who stands in is not trained for %(num)s of the open cases, and neither sees them as theirs nor can"
+                " act on them. A supervisor can hand them to a colleague who is.",
+                left,
+            ),
+            "warn",
+        )
     return redirect(url_for("desk.absences"), 303)
 
 

@@ -1,9 +1,13 @@
 """The supervisor's view of the team: who has what, how old it is, and handing cases on, several at once."""
 
-from flask import flash, redirect, render_template, request, url_for
-from flask.typing import ResponseReturnValue
+from datetime import datetime
 
-from app.cases import access, balance, engine, registry
+from flask import flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.orm import Session
+
+from app.cases import access, balance, engine, registry, teams
+from app.cases.teams import TeamShare
 from app.cases.work import Payload
 from app.cases.workflow import Action
 from app.core import clock, db
@@ -11,10 +15,13 @@ from app.core.errors import DomainError
 from app.core.i18n import Text, ngettext
 from app.core.i18n import gettext as _
 from app.core.i18n import lazy_gettext as _l
+from app.core.together import Together
 from app.identity import absences, people
-from app.identity.actor import Role
+from app.identity.actor import Actor, Role
 from app.identity.policy import Permission
 from app.jurisdictions import load, working_days
+from app.jurisdictions.model import Pack
+from app.statistics import durations
 from app.web import navigation, templating
 from app.web.desk import blueprint
 from app.web.desk.queue import rows
@@ -45,7 +52,13 @@ def team() -> ResponseReturnValue:
 
 
 def _names() -> list[tuple[str, str]]:
-    return [(str(person.id), person.name) for person in absences.colleagues(db.session(), actor().agencies)]
+    """Of the colleagues. How long cases take comes with them, in the same statement."""
+    agencies = actor().agencies
+    people_at_work, g.usual_durations = Together(absences.at_work(agencies), durations.counted(agencies)).read(
+        db.session()
+    )
+    by_name = sorted(people_at_work, key=lambda person: (person.name, person.id))
+    return [(str(person.id), person.name) for person in by_name]
 
 
 def _page(form: HandOverForm, ticked: set[str], *, status: int = 200) -> ResponseReturnValue:
@@ -62,7 +75,10 @@ def _page(form: HandOverForm, ticked: set[str], *, status: int = 200) -> Respons
             ages={share.id: working_days.between(pack, share.oldest, now) for share in shares.rows if share.oldest},
             following=templating.url_with(after=shares.following) if shares.following else None,
             first=templating.url_with(after=None) if request.args.get("after") else None,
+            teams=_teams(session, who, pack, now),
             ageing=balance.ageing(session, who, pack),
+            usual=durations.said(g.usual_durations),
+            kinds={kind.code: kind.name for kind in pack.permit_kinds},
             buckets=_buckets(),
             services={definition.code: definition.noun for definition in registry.services()},
             of=of,
@@ -74,6 +90,18 @@ def _page(form: HandOverForm, ticked: set[str], *, status: int = 200) -> Respons
         ),
         status,
     )
+
+
+def _teams(session: Session, who: Actor, pack: Pack, now: datetime) -> list[tuple[str, TeamShare, int | None]]:
+    """Name, numbers, and how many working days the oldest is old."""
+    return [
+        (
+            teams.name_of(pack, share.team) or _("No team"),
+            share,
+            working_days.between(pack, share.oldest, now) if share.oldest else None,
+        )
+        for share in teams.shares(session, who, pack)
+    ]
 
 
 def _choices(form: HandOverForm) -> list[tuple[str, str]]:

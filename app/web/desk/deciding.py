@@ -37,7 +37,7 @@ def _asked(case: Case) -> tuple[AskedField, ...]:
 
 
 def _payload(case: Case, form: DecisionForm) -> Payload:
-    lists = ("refuse", "ask", "recommend", "cancel")
+    lists = ("refuse", "ask", "recommend", "cancel", "correct")
     return Payload(
         fields=_asked(case) if form.decision.data == "ask" else (),
         outcome=OUTCOMES.get(form.decision.data),
@@ -45,6 +45,7 @@ def _payload(case: Case, form: DecisionForm) -> Payload:
         conditions=form.ticked("conditions"),
         own_conditions=form.written(),
         answer_days=form.answer_days.data if "answer_days" in form else None,
+        without_waiting=(form.without_waiting.data or "") if "without_waiting" in form else "",
     )
 
 

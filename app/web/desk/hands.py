@@ -3,7 +3,7 @@
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.cases import access, assignment, engine, four_eyes, registry, worklist
+from app.cases import access, assignment, corrections, engine, four_eyes, registry, worklist
 from app.cases.models import Case, Submission
 from app.cases.work import Payload
 from app.cases.workflow import STATE_KINDS, Action, State
@@ -114,8 +114,9 @@ def _offered(case: Case) -> list[tuple[str, str]]:
     recommendation = four_eyes.standing(session, case)
     submission = session.get(Submission, case.current_submission_id) if case.current_submission_id else None
     by = recommendation.recommended_by if recommendation is not None else None
+    bars = corrections.bars_of(session, case)
     return [
         (str(person.id), person.name)
         for person in assignment.colleagues(session, case.agency, case.business_id)
-        if assignment.why_not(case, person, submission=submission, recommended_by=by) is None
+        if assignment.why_not(case, person, submission=submission, recommended_by=by, bars=bars) is None
     ]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from flask import flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from app.cases import assignment, deadlines, escalation, findings_lists, registry, worklist
+from app.cases import advice_view, assignment, deadlines, escalation, findings_lists, marks, registry, teams, worklist
 from app.cases.assignment import Hand
 from app.cases.grouping import Group, Times
 from app.cases.models import Case
@@ -49,6 +49,10 @@ class QueueRow:
     age: int | None
     soon: bool
     told: bool
+    team: str
+    flagged: bool
+    blocked: bool
+    unanswered: bool  # the day of its question has passed
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def filters_from_address() -> worklist.Filters:
         service=arguments.get("service", ""),
         states=tuple(arguments.getlist("state")),
         mine=arguments.get("mine") == "1",
+        team=arguments.get("team") == "1",
         overdue=arguments.get("overdue") == "1",
         group=Group(group) if group in set(Group) else None,
         after=read_cursor(arguments.get("after")),
@@ -80,7 +85,7 @@ def rows(cases: list[Case]) -> list[QueueRow]:
     """Everything a list shows, with two more statements: who holds the cases, and which were marked as late."""
     pack, now, session = load.current(), clock.now(), db.session()
     names = people.names(session, sorted({case.assigned_to for case in cases if case.assigned_to is not None}))
-    marked = escalation.marked(session, [case.id for case in cases])
+    marked = marks.of(session, [case.id for case in cases])
     soon = escalation.horizon(pack, now)
     found = []
     for case in cases:
@@ -97,7 +102,11 @@ def rows(cases: list[Case]) -> list[QueueRow]:
                 names.get(case.assigned_to, "") if case.assigned_to else "",
                 working_days.between(pack, case.submitted_at, now) if case.submitted_at else None,
                 face.due_at is not None and now <= face.due_at <= soon,
-                face.due_at is not None and face.due_at < now and case.id in marked,
+                face.due_at is not None and face.due_at < now and case.id in marked.late,
+                teams.name_of(pack, case.team),
+                case.id in marked.flagged,
+                case.id in marked.blocked,
+                case.id in marked.unanswered,
             )
         )
     return found
@@ -138,11 +147,11 @@ def desk() -> ResponseReturnValue:
     """The groups with the head of each; any filter but "mine" gives a list that goes to the end."""
     session, who = db.session(), actor()
     filters, hand, times = filters_from_address(), assignment.hand_of(session, who), Times.current()
-    load_ = worklist.load_of(session, who, hand=hand, times=times, mine=filters.mine)
+    load_ = worklist.load_of(session, who, hand=hand, times=times, mine=filters.mine, team=filters.team)
     filtered = any(name not in {"after", "lang"} for name in request.args)
     following = None
-    if set(request.args) <= {"mine", "lang"}:
-        groups = _overview(hand, times, load_, mine=filters.mine)
+    if set(request.args) <= {"mine", "team", "lang"}:
+        groups = _overview(hand, times, load_, mine=filters.mine, team=filters.team)
     else:
         page = worklist.queue(session, who, filters, hand=hand, times=times)
         following = cursor(page.following)
@@ -155,6 +164,7 @@ def desk() -> ResponseReturnValue:
         hand=hand,
         filters=filters,
         findings=findings_lists.counts(session, who, agency=True) if who.role is Role.SUPERVISOR else None,
+        advice=advice_view.counts(session, who),
         services=registry.services(),
         states=[(state.value, OFFICIAL_TITLES.get(state, STATE_TITLES[state])) for state in FILTERABLE],
         following=templating.url_with(after=following) if following else None,
@@ -166,15 +176,20 @@ def desk() -> ResponseReturnValue:
     )
 
 
-def _overview(hand: Hand, times: Times, counts: worklist.Load, *, mine: bool) -> list[Shown]:
-    heads = worklist.work_page(db.session(), actor(), hand, times, mine=mine)
+def _overview(hand: Hand, times: Times, counts: worklist.Load, *, mine: bool, team: bool) -> list[Shown]:
+    heads = worklist.work_page(db.session(), actor(), hand, times, mine=mine, team=team)
     found = {row.case.id: row for row in rows([case for cases in heads.values() for case in cases])}
     return [
         Shown(
             title_of(group, times),
             [found[case.id] for case in cases],
             counts.groups[group],
-            url_for("desk.desk", group=group.value, mine=1 if mine and group is not Group.STAND_IN else None),
+            url_for(
+                "desk.desk",
+                group=group.value,
+                mine=1 if mine and group is not Group.STAND_IN else None,
+                team=1 if team and group is not Group.STAND_IN else None,
+            ),
         )
         for group, cases in heads.items()
         if cases

@@ -11,7 +11,25 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import bindparam, select
 
 from app.businesses.models import STATE_TITLES, Business
-from app.cases import alike, answers, colleagues, deadlines, engine, grounds, registry, summary, verbs
+from app.cases import (
+    advice,
+    alike,
+    answers,
+    appeal_models,
+    colleagues,
+    deadlines,
+    engine,
+    flags,
+    grounds,
+    hands,
+    holds,
+    inspection_reports,
+    registry,
+    routed_events,
+    silence,
+    summary,
+    teams,
+)
 from app.cases.colleagues import Colleague
 from app.cases.fee_check import fee_check
 from app.cases.models import Case, CaseEvent, Sentences, Submission
@@ -27,6 +45,7 @@ from app.jurisdictions import load, lookup
 from app.jurisdictions.model import Pack
 from app.reference import isic
 from app.web import hooks
+from app.web.desk import beside
 from app.web.guards import actor, posted_form
 from forms.decisions import LISTS, DecisionForm, NoteForm
 from forms.fields import unit_name
@@ -39,6 +58,7 @@ CHOICES: tuple[tuple[str, Action, Text], ...] = (
     ("recommend_refuse", Action.RECOMMEND, _l("Recommend refusal")),
     ("ask", Action.ASK, _l("Ask the applicant")),
     ("cancel", Action.CANCEL, _l("Cancel")),
+    ("correct", Action.CORRECT, _l("Correct the decision")),
     ("release_case", Action.RELEASE_CASE, _l("Put back into the queue")),
 )
 SHORTCUTS_COOKIE = "kibali_shortcuts"  # "off": the page comes without its script
@@ -146,7 +166,11 @@ def decision_form(case: Case, formdata: Any = None) -> DecisionForm:
     start: dict[str, Any] = {"answer_days": pack.answers.working_days}
     if recommendation is not None and case.state == State.RECOMMENDED:
         start["refuse_reasons"] = [each["code"] for each in recommendation.reasons]
-    return DecisionForm(formdata, choices=choices(case), offered=offered, data=start)
+    rows = known(case).rows
+    return DecisionForm(
+        formdata, choices=choices(case), offered=offered, data=start, proposed=advice.proposed(rows.advice),
+        waiting=beside.of(pack, rows).open,
+    )  # fmt: skip
 
 
 def note_form(case: Case, formdata: Any = None) -> NoteForm:
@@ -180,6 +204,9 @@ def page(
             state=definition.workflow.official_title(state),
             kind=STATE_KINDS[state],
             clock=deadlines.face(case, pack),
+            silence=(look := silence.outlook(case, pack)),
+            held=[ground for hold in silence.standing_holds(look, rows.holds)[-1:] for ground in hold.grounds],
+            now=clock.now(),
             submission=current,
             sections=sent[-1].sections,
             differences=summary.differences(definition, pack, *sent) if len(sent) == 2 else [],
@@ -191,21 +218,37 @@ def page(
             requirements=requirements,
             checks=_checks(definition, context, rows) if state not in TERMINAL else [],
             register=_register(pack, found.business),
-            events=rows.events,
-            happened=partial(verbs.happened, definition.workflow),
+            events=routed_events.among(
+                rows.events,
+                [*routed_events.of_flags(rows.all_flags, rows.names), *routed_events.of_team(pack, rows.routed)],
+            ),
+            happened=partial(routed_events.happened, definition.workflow),
+            flags=rows.flags,
+            kept_for=holds.of_its_people(rows.legal_holds, case),
+            may_clear=lambda flag: flags.may_clear(session, case, flag, actor(), rows.bars(case)),
+            team=teams.name_of(pack, case.team),
+            may_move=teams.may_move(pack, case, actor()),
             said=grounds.said,
             notes=rows.notes,
             names=rows.names,
             recommendation=rows.recommendation if state in {State.RECOMMENDED, *TERMINAL} else None,
             requests=[each for each in rows.requests if each.answered_at is None],
             no_answer=answers.no_answer,
-            decision=rows.decision,
+            decision=rows.decision if case.correction_id is None else None,
+            rows=rows,
+            anew=rows.anew(case),
+            bars=rows.bars(case),
+            appeal_states=appeal_models.STATE_TITLES,
+            appeal_kinds=appeal_models.STATE_KINDS,
+            may_correct=Action.CORRECT in found.actions,
             charge=rows.charge,
             records=rows.records,
             earlier=found.earlier,
             alike=found.alike,
             form=form,
             note=note or note_form(case),
+            beside=beside.of(pack, rows),
+            may_direct=hands.why_not(session, case, actor()) is None,
             may_take=Action.TAKE in found.actions,
             may_ask=Action.ASK in found.actions,
             may_approve=Action.APPROVE in found.actions,
@@ -227,7 +270,7 @@ def required(definition: ServiceDefinition, submission: Submission) -> dict[str,
 def _checks(definition: ServiceDefinition, context: CaseContext, rows: Rows) -> list[Check]:
     """The service's own, and whether the fee still fits."""
     fee = fee_check(context, rows)
-    return [*definition.checks(context), *([fee] if fee is not None else [])]
+    return [*definition.checks(context), *([fee] if fee is not None else []), *inspection_reports.checks(rows.reports)]
 
 
 def _register(pack: Pack, business: Business | None) -> Sequence[tuple[str, str]]:

@@ -213,8 +213,12 @@ class Life:
             self.business_id, uuid.uuid5(uuid.NAMESPACE_URL, seed).hex, "{}",
             as_json(written.draft(self.answers)) if held_by_applicant else "{}",
             self.submission[0] if self.submission else None, self.submitted_at, self.due_at, self.days_left,
-            self.clerk.id if self.clerk else None, self.decided_at, self.born, self.at,
+            self.clerk.id if self.clerk else None, self._sent("kind", "permit_kind"), self._sent("exit", "office"),
+            self.decided_at, self.born, self.at,
         )  # fmt: skip
+
+    def _sent(self, step: str, answer: str) -> str | None:
+        return self.answers.get(step, {}).get(answer) if self.submission else None
 
 
 def as_json(value: Any) -> str:

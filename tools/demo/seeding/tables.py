@@ -72,7 +72,7 @@ LATE = frozenset({"permits", "permit_lines", "permit_events", "declarations", "d
 CASES = (
     "id", "reference", "service", "agency", "title", "search", "state", "version", "applicant_id", "business_id",
     "idempotency_key", "arguments", "draft", "current_submission_id", "submitted_at", "due_at", "clock_days_left",
-    "assigned_to", "decided_at", "created_at", "updated_at",
+    "assigned_to", "permit_kind", "office", "decided_at", "created_at", "updated_at",
 )  # fmt: skip
 SUBMISSIONS = (
     "id", "case_id", "number", "data", "documents", "sha256", "declaration", "submitted_by", "submitted_at",
