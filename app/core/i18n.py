@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,8 +51,14 @@ def set_locale(locale: str, zone: ZoneInfo | None = None) -> None:
         _zone.set(zone)
 
 
+@lru_cache(maxsize=32)
+def locale_named(name: str) -> Locale:
+    """Kept, since a page asks for its reader's some thousand times."""
+    return Locale.parse(name)
+
+
 def current_locale() -> Locale:
-    return Locale.parse(_locale.get())
+    return locale_named(_locale.get())
 
 
 def language() -> str:

@@ -4,9 +4,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import cache
 
-from babel import Locale
-
-from app.core.i18n import language
+from app.core.i18n import language, locale_named
 
 
 @dataclass(frozen=True)
@@ -16,8 +14,8 @@ class Country:
     @property
     def name(self) -> str:
         """In the reader's language; English, then the code, where Babel knows none."""
-        territories = Locale.parse(language()).territories
-        return str(territories.get(self.code) or Locale("en").territories.get(self.code) or self.code)
+        territories = locale_named(language()).territories
+        return str(territories.get(self.code) or locale_named("en").territories.get(self.code) or self.code)
 
 
 @cache

@@ -205,7 +205,7 @@ def test_nothing_of_it_is_left_to_read_and_the_log_holds(whole, tmp_path, monkey
         document_tasks.render_record(session, record_id=whole.failed.id)
         session.refresh(whole.failed)
         assert whole.failed.state == "disposed"
-        assert list(document_tasks._unnamed(session, hashes)) == hashes
+        assert set(document_tasks._unnamed(session, hashes)) == set(hashes)
         # What happened is still told, without what was said.
         assert [each.outcome for each in session.scalars(select(Decision).where(Decision.case_id == case.id))] == [
             "refuse", "approve",
